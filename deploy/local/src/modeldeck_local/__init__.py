@@ -1,0 +1,1 @@
+"""Modeldeck on one box: the embedded nats-server and the four services, with one command."""
