@@ -1,0 +1,103 @@
+"""Commands and facts of the preset catalog. Subjects `evt.preset.<preset id>` and `evt.catalog.presets`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from modeldeck_events import subjects
+from modeldeck_events.downloads import FileSpec
+from modeldeck_events.message import Command, Event, Message
+
+AGGREGATE = "preset"
+CATALOG_SUBJECT = "evt.catalog.presets"
+
+
+class PresetWarning(Message, frozen=True, kw_only=True):
+    """An oddity of a preset that a person should see; `code` is stable (see `api.md`: path_conflict, page_link ...)."""
+
+    code: str
+    message: str
+
+
+class PresetDefinition(Message, frozen=True, kw_only=True):
+    """A named set of files. `size_bytes` is the sum of the files' sizes as far as known, `download_size` the
+    catalog's own words; `type` is video, image, audio or what the catalog says.
+    """
+
+    id: str
+    name: str
+    category: str
+    type: str
+    files: tuple[FileSpec, ...]
+    description: str = ""
+    download_size: str = ""
+    size_bytes: int | None = None
+    use_case: str = ""
+    tags: tuple[str, ...] = ()
+    version: str | None = None
+    license: str | None = None
+    warnings: tuple[PresetWarning, ...] = ()
+
+
+class PresetPublished(Event, frozen=True, kw_only=True):
+    """The preset exists with this definition from now on (new or changed)."""
+
+    TYPE: ClassVar[str] = "modeldeck.preset.published.v1"
+    preset: PresetDefinition
+
+
+class PresetWithdrawn(Event, frozen=True, kw_only=True):
+    """The preset is no longer in the catalog; what is installed stays."""
+
+    TYPE: ClassVar[str] = "modeldeck.preset.withdrawn.v1"
+    preset_id: str
+
+
+class Category(Message, frozen=True, kw_only=True):
+    """A category of presets as the catalog names it."""
+
+    name: str
+    description: str = ""
+    type: str = ""
+
+
+class CatalogRefreshed(Event, frozen=True, kw_only=True):
+    """A catalog file was read and taken over; the preset facts of this refresh stand before it in the log."""
+
+    TYPE: ClassVar[str] = "modeldeck.catalog.refreshed.v1"
+    version: str
+    total_presets: int
+    published: int
+    withdrawn: int
+    source: str
+    categories: tuple[Category, ...] = ()
+    last_updated: datetime | None = None
+    warnings: tuple[PresetWarning, ...] = ()
+
+
+class CatalogRefreshFailed(Event, frozen=True, kw_only=True):
+    """A catalog could not be read; the last good one stays. `code` is stable."""
+
+    TYPE: ClassVar[str] = "modeldeck.catalog.refresh-failed.v1"
+    source: str
+    code: str
+    message: str
+
+
+EVENTS: tuple[type[Event], ...] = (PresetPublished, PresetWithdrawn, CatalogRefreshed, CatalogRefreshFailed)
+
+
+def subject(preset_id: str) -> str:
+    """Subject of one preset's facts."""
+    return subjects.event(AGGREGATE, preset_id)
+
+
+class RefreshPresets(Command, frozen=True, kw_only=True):
+    """Read the catalog's source now. Reply data: `{status, message, total_presets, version}` (R-070)."""
+
+    SERVICE: ClassVar[str] = "catalog"
+    VERB: ClassVar[str] = "refresh-presets"
+
+
+COMMANDS: tuple[type[Command], ...] = (RefreshPresets,)

@@ -1,0 +1,95 @@
+"""Readings: the newest value counts. Subject `rdg.<kind>.<key...>`, memory only, never in EVENTS."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from modeldeck_events import subjects
+from modeldeck_events.message import Message, Reading
+
+
+class DownloadProgress(Reading, frozen=True, kw_only=True):
+    """Where a running download stands; published with a rollup header so only the newest is kept, at most 4 a second.
+
+    `downloaded_bytes` and `total_bytes` are of the whole download; `speed_bps` is bytes per second on the network.
+    """
+
+    KIND: ClassVar[str] = "progress"
+    pool: str
+    target_id: str
+    download_id: str
+    attempt: int
+    stage: Literal["downloading", "verifying"]
+    downloaded_bytes: int
+    total_bytes: int | None
+    speed_bps: float
+    eta_s: float | None
+    file_path: str
+    file_kind: str
+    file_index: int
+    file_count: int
+    at: datetime
+
+
+class MemorySample(Message, frozen=True, kw_only=True):
+    """Bytes of RAM; `used` leaves out what the system can take back (page cache)."""
+
+    total_bytes: int
+    used_bytes: int
+    available_bytes: int
+    percent: float
+
+
+class DiskSample(Message, frozen=True, kw_only=True):
+    """One volume by statvfs; either the numbers or `error` (a failed probe is never a zero)."""
+
+    path: str
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+    free_bytes: int | None = None
+    percent: float | None = None
+    error: str | None = None
+
+
+class GpuSample(Message, frozen=True, kw_only=True):
+    """One GPU; a field that the device does not support is None, a device that fails carries `error`."""
+
+    index: int
+    name: str
+    uuid: str = ""
+    memory_total_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    utilization_percent: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
+    error: str | None = None
+
+
+class HostSample(Reading, frozen=True, kw_only=True):
+    """What a host looks like at `at`. `gpu_status`: ok, or why there are none ("no driver" ...)."""
+
+    KIND: ClassVar[str] = "host"
+    host: str
+    pool: str
+    at: datetime
+    interval_s: float
+    cpu_percent: float | None
+    cpu_count: int
+    memory: MemorySample | None
+    disks: tuple[DiskSample, ...]
+    gpus: tuple[GpuSample, ...] = ()
+    gpu_status: str = ""
+
+
+READINGS: tuple[type[Reading], ...] = (DownloadProgress, HostSample)
+
+
+def progress_subject(pool: str, target_id: str) -> str:
+    """Subject of one target's progress."""
+    return subjects.reading(DownloadProgress.KIND, pool, target_id)
+
+
+def host_subject(host: str) -> str:
+    """Subject of one host's samples."""
+    return subjects.reading(HostSample.KIND, host)

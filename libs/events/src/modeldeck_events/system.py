@@ -1,0 +1,49 @@
+"""Facts about the system itself and its users. Subjects `evt.system.<topic>` and `evt.user.<user id>`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from modeldeck_events import subjects
+from modeldeck_events.message import Command, Event
+
+
+class MessageDeadLettered(Event, frozen=True, kw_only=True):
+    """A message could not be handled and waits in DEAD_LETTERS at `dead_seq`."""
+
+    TYPE: ClassVar[str] = "modeldeck.system.dead-lettered.v1"
+    durable: str
+    subject: str
+    reason: str
+    stream_seq: int
+    dead_seq: int
+
+
+class ActivityCleared(Event, frozen=True, kw_only=True):
+    """The user hid the activity log up to and including `up_to_seq`; nothing is deleted (C-06)."""
+
+    TYPE: ClassVar[str] = "modeldeck.user.activity-cleared.v1"
+    user_id: str
+    up_to_seq: int
+
+
+EVENTS: tuple[type[Event], ...] = (MessageDeadLettered, ActivityCleared)
+
+
+def subject(topic: str) -> str:
+    """Subject of facts about one part of the system, e.g. a durable's name."""
+    return subjects.event("system", topic)
+
+
+def user_subject(user_id: str) -> str:
+    """Subject of one user's facts."""
+    return subjects.event("user", user_id)
+
+
+class Health(Command, frozen=True, kw_only=True):
+    """Asked of any service as `cmd.<service>.health`: ok once its folds have caught up and its work is being done.
+
+    Reply data: `{service, seq, epoch, detail}`.
+    """
+
+    VERB: ClassVar[str] = "health"

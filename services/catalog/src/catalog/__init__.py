@@ -1,0 +1,1 @@
+"""Keeps the preset catalog and knows which model files are on the disk."""

@@ -1,0 +1,1 @@
+"""Downloads model files: queued, resumable, verified before they get their name."""

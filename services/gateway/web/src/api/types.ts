@@ -1,0 +1,155 @@
+/** The shapes of `/api/v1` that the page reads. A value the server does not know is absent. */
+
+export type DownloadStatus =
+  | "available"
+  | "queued"
+  | "downloading"
+  | "verifying"
+  | "retrying"
+  | "paused"
+  | "completed"
+  | "failed"
+  | "cancelled";
+
+export type PresetStatus = DownloadStatus | "installed";
+
+export interface Warning {
+  code: string;
+  message: string;
+}
+
+export interface Preset {
+  id: string;
+  name: string;
+  description?: string;
+  /** The catalog's own words, such as "~15GB". */
+  download_size?: string;
+  size_bytes?: number | null;
+  category?: string;
+  type?: string;
+  installed: boolean;
+  status: PresetStatus;
+  /** 0..100 */
+  progress?: number | null;
+  tags?: string[];
+  warnings?: Warning[];
+  error?: string | null;
+  download_id?: string | null;
+  modified_at?: string | null;
+}
+
+interface Identified {
+  download_id: string;
+  /** Absent for a single file. */
+  preset_id?: string | null;
+  name: string;
+  status: DownloadStatus;
+}
+
+export interface ActiveItem extends Identified {
+  progress?: number | null;
+  downloaded_bytes?: number | null;
+  total_bytes?: number | null;
+  speed?: string | null;
+  speed_bps?: number | null;
+  eta?: string | null;
+  eta_s?: number | null;
+  file?: { path?: string; kind?: string; index?: number; count?: number } | null;
+  attempt?: number | null;
+  error?: string | null;
+  started_at?: string | null;
+}
+
+export interface QueuedItem extends Identified {
+  position: number;
+  total_bytes?: number | null;
+  downloaded_bytes?: number | null;
+  progress?: number | null;
+  queued_at?: string | null;
+  error?: string | null;
+}
+
+export interface EndedItem extends Identified {
+  status: "completed" | "failed" | "cancelled";
+  total_bytes?: number | null;
+  error?: string | null;
+  finished_at?: string | null;
+}
+
+export interface QueueTopic {
+  /** The download_id of the first running download. */
+  current: string | null;
+  active: Record<string, ActiveItem>;
+  queue: Record<string, QueuedItem>;
+  completed: Record<string, EndedItem>;
+  active_downloads: number;
+  paused: boolean;
+  max_concurrent: number;
+  bandwidth_limit_bps?: number | null;
+  seq?: number;
+}
+
+export interface PresetsTopic {
+  presets: Record<string, Preset>;
+  categories?: Record<string, { description?: string; type?: string }>;
+  version?: string | null;
+  total?: number;
+}
+
+export interface MemoryUse {
+  total: number;
+  used: number;
+  percent: number;
+}
+
+/** A failed probe has `error` and no numbers. */
+export interface DiskUse {
+  path?: string;
+  total?: number | null;
+  used?: number | null;
+  free?: number | null;
+  percent?: number | null;
+  error?: string | null;
+}
+
+export interface GpuDevice {
+  name: string;
+  /** Megabytes. */
+  memory_used?: number | null;
+  memory_total?: number | null;
+  utilization?: number | null;
+  error?: string | null;
+}
+
+export interface HostResources {
+  at?: string | null;
+  cpu_percent?: number | null;
+  memory?: MemoryUse | null;
+  disk?: DiskUse | null;
+  gpu?: { devices?: GpuDevice[] | null } | null;
+}
+
+export interface ResourcesTopic extends HostResources {
+  hosts?: Record<string, HostResources>;
+}
+
+export interface Topics {
+  queue: QueueTopic;
+  presets: PresetsTopic;
+  resources: ResourcesTopic;
+}
+
+export type TopicName = keyof Topics;
+
+export const STATE_TOPICS: readonly TopicName[] = ["queue", "presets", "resources"];
+
+export interface ActivityEntry {
+  id: string;
+  type: string;
+  category?: string;
+  status?: string;
+  title: string;
+  subtitle?: string | null;
+  timestamp: string;
+  link?: string | null;
+}

@@ -1,0 +1,1 @@
+"""Samples the host: CPU, memory, disks, GPUs."""
