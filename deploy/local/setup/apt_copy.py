@@ -1,4 +1,4 @@
-"""A private copy of a package from the distribution of this machine, with the signature check of apt itself.
+"""A private copy of a package from this machine's own distribution, with the signature check of apt itself.
 
 apt gets folders, sources and state of its own, so nothing needs root and nothing of the system changes. The mirror and
 its keys are those that the machine is configured for; no host is written here.
@@ -11,12 +11,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-SUITES = {"debian": ("forky", "sid"), "ubuntu": ("devel", "resolute")}
-"""Where packages are new enough, the steadier suite first."""
 COMPONENTS = {"debian": "main", "ubuntu": "main universe"}
 KEYRINGS = {
     "debian": Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
@@ -35,47 +33,52 @@ class Archive(NamedTuple):
 
     uri: str
     distribution: str
+    release: str
     signed_by: str
 
 
-def fetch_binary(name: str, target: Path, accept: Callable[[Path], bool]) -> list[str]:
-    """Put the binary `name` of the package of that name at `target` from the first suite where `accept` likes it.
+class Copy(NamedTuple):
+    """One try: where from, and the folder with the unpacked package, or why there is none."""
 
-    Returns why the suites that were tried before did not give one; the target exists afterwards if one did.
+    source: str
+    files: Path | None
+    problem: str = ""
+
+
+def copies(package: str, folder: Path, suites: Mapping[str, Sequence[str]] | None = None) -> Iterator[Copy]:
+    """Try one archive and suite after the other; take what you need before asking for the next, it is removed then.
+
+    `suites` names the suites for each distribution; without it the package comes from the release that runs here.
     """
     missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
     if missing:
-        return [f"this machine has no {' and no '.join(missing)}, so there is no package to fetch"]
+        yield Copy("apt", None, f"this machine has no {' and no '.join(missing)}")
+        return
     archives = find_archives()
     if not archives:
-        return ["apt on this machine names no archive of its own distribution (see `apt-get indextargets`)"]
-    problems: list[str] = []
+        yield Copy(
+            "apt", None, "apt on this machine names no archive of a Debian or Ubuntu (see: apt-get indextargets)"
+        )
     for archive in archives:
-        for suite in SUITES[archive.distribution]:
-            print(f"{name}: fetching a private copy from {archive.uri} ({suite}), checked by apt")
-            problem = _fetch(name, target, accept, archive, suite)
-            if problem is None:
-                return problems
-            problems.append(f"{archive.uri} {suite}: {problem}")
-    return problems
+        for suite in suites[archive.distribution] if suites else [archive.release]:
+            print(f"{package}: fetching a private copy from {archive.uri} ({suite}), checked by apt", flush=True)
+            with tempfile.TemporaryDirectory(prefix="apt-", dir=folder) as work:
+                yield _fetch(package, archive, suite, Path(work))
 
 
 def find_archives() -> list[Archive]:
     """Return the machine's own distribution archives, the likeliest first."""
     release = _os_release()
     names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
-    distribution = next((name for name in names if name in SUITES), None)
+    distribution = next((name for name in names if name in COMPONENTS), None)
     if distribution is None:
         return []
     wanted = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(CREATED_BY)"
     listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", wanted],
-        capture_output=True,
-        text=True,
-        check=False,
+        ["apt-get", "indextargets", "--format", wanted], capture_output=True, text=True, check=False
     ).stdout
     codename = release.get("VERSION_CODENAME", "")
-    scored: dict[str, int] = {}
+    found: dict[str, tuple[int, str]] = {}
     for line in listing.splitlines():
         uri, suite, component, origin, created_by = (*line.split("|"), "", "", "", "")[:5]
         if component != "main" or created_by != "Packages" or "security" in suite:
@@ -86,9 +89,9 @@ def find_archives() -> list[Archive]:
             + (suite in {codename, "stable", "testing", "sid", "unstable"})
         )
         if score > 1:
-            scored[uri] = max(score, scored.get(uri, 0))
-    best = sorted(scored, key=lambda uri: -scored[uri])
-    return [Archive(uri, distribution, _keyring(uri, distribution)) for uri in best]
+            found[uri] = max((score, suite), found.get(uri, (0, "")))
+    best = sorted(found, key=lambda uri: -found[uri][0])
+    return [Archive(uri, distribution, codename or found[uri][1], _keyring(uri, distribution)) for uri in best]
 
 
 def _os_release() -> dict[str, str]:
@@ -120,39 +123,30 @@ def _source_stanzas() -> Iterator[str]:
             yield from file.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
-def _fetch(name: str, target: Path, accept: Callable[[Path], bool], archive: Archive, suite: str) -> str | None:
-    """Fetch, check and unpack the package; return None when the binary is in place, else the reason it is not."""
-    with tempfile.TemporaryDirectory(prefix="apt-", dir=target.parent) as folder:
-        work = Path(folder)
-        config = _write_apt_config(work, archive, suite)
-        for step in (["update"], ["download", name]):
-            run = subprocess.run(
-                ["apt-get", "-c", str(config), "--quiet", *step],
-                cwd=work,
-                capture_output=True,
-                text=True,
-                check=False,
-                env={**os.environ, "LC_ALL": "C"},
-            )
-            if run.returncode != 0:
-                complaints = [line for line in run.stderr.splitlines() if line.startswith(("E:", "Err"))]
-                return (complaints or run.stderr.splitlines() or [f"apt-get {step[0]} failed"])[0]
-        package = next(work.glob(f"{name}_*.deb"), None)
-        if package is None:
-            return "apt-get download left no package"
-        subprocess.run(["dpkg-deb", "-x", str(package), str(work / "unpacked")], check=True)
-        binary = next((path for path in (work / "unpacked").rglob(name) if path.is_file()), None)
-        if binary is None:
-            return f"the package holds no {name}"
-        if not accept(binary):
-            return f"its {name} is too old, or does not run here"
-        binary.chmod(0o755)
-        binary.replace(target)
-    return None
+def _fetch(package: str, archive: Archive, suite: str, work: Path) -> Copy:
+    source = f"{archive.uri} {suite}"
+    config = _write_apt_config(work, archive, suite)
+    for step in (["update"], ["download", package]):
+        run = subprocess.run(
+            ["apt-get", "-c", str(config), "--quiet", *step],
+            cwd=work,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+        if run.returncode != 0:
+            complaints = [line for line in run.stderr.splitlines() if line.startswith(("E:", "Err"))]
+            return Copy(source, None, (complaints or run.stderr.splitlines() or [f"apt-get {step[0]} failed"])[0])
+    file = next(work.glob(f"{package}_*.deb"), None)
+    if file is None:
+        return Copy(source, None, "apt-get download left no package")
+    subprocess.run(["dpkg-deb", "-x", str(file), str(work / "unpacked")], check=True)
+    return Copy(source, work / "unpacked")
 
 
 def _write_apt_config(work: Path, archive: Archive, suite: str) -> Path:
-    """Give apt folders, sources and state of its own below `work`; its keys and proxy stay the machine's."""
+    """Give apt folders, sources and state of its own below `work`; its proxy and certificates stay the machine's."""
     for name in ("lists/partial", "archives/partial", "empty"):
         (work / name).mkdir(parents=True)
     (work / "status").touch()
@@ -178,9 +172,7 @@ def _write_apt_config(work: Path, archive: Archive, suite: str) -> Path:
         "Acquire::IndexTargets::deb::CNF::DefaultEnabled": "false",
     }
     lines = [f'{key} "{value}";' for key, value in settings.items()]
-    lines += [
-        f"#clear {hook};" for hook in SYSTEM_HOOKS
-    ]  # the system's hooks tidy the system's caches, not this copy's
+    lines += [f"#clear {hook};" for hook in SYSTEM_HOOKS]  # these tidy the system's caches, not this copy's
     config = work / "apt.conf"
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return config

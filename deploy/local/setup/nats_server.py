@@ -11,17 +11,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from apt_copy import fetch_binary
+from apt_copy import copies
+from errors import SetupError
 
 FLOOR = (2, 12)
 """Older servers lack `sync_interval: always`, or lose acknowledged events."""
+SUITES = {"debian": ("forky", "sid"), "ubuntu": ("devel", "resolute")}
+"""Where packages are new enough, the steadier suite first."""
 
 ROOT = Path(__file__).resolve().parents[3]
 TARGET = ROOT / ".tools" / "nats-server"
-
-
-class SetupError(Exception):
-    """Set-up cannot go on; the message says what a person has to do."""
 
 
 def version_of(binary: str | Path) -> tuple[int, ...] | None:
@@ -35,7 +34,7 @@ def version_of(binary: str | Path) -> tuple[int, ...] | None:
 
 
 def new_enough(binary: str | Path) -> bool:
-    """Tell whether this is a nats-server Modeldeck can trust with its log."""
+    """Tell whether this is a nats-server that Modeldeck can trust with its log."""
     version = version_of(binary)
     return version is not None and version >= FLOOR
 
@@ -50,16 +49,28 @@ def ensure() -> Path:
         return _link(found)
     if sys.platform == "darwin":
         return _link(_from_homebrew())
-    problems = fetch_binary("nats-server", TARGET, new_enough)
-    if new_enough(TARGET):
-        return TARGET
+    problems = []
+    for copy in copies("nats-server", TARGET.parent, SUITES):
+        binary = (
+            next((path for path in copy.files.rglob("nats-server") if path.is_file()), None) if copy.files else None
+        )
+        if binary and new_enough(binary):
+            binary.chmod(0o755)
+            binary.replace(TARGET)
+            return TARGET
+        problems.append(f"{copy.source}: {copy.problem or 'its nats-server is too old, or does not run here'}")
+    raise SetupError(_what_to_do(problems))
+
+
+def _what_to_do(problems: list[str]) -> str:
     wanted = ".".join(map(str, FLOOR))
-    raise SetupError(
-        f"Modeldeck needs nats-server {wanted} or newer, and none could be had by itself:\n"
-        + "".join(f"  - {problem}\n" for problem in problems)
-        + f"What to do, one of:\n"
+    tried = "".join(f"  - {problem}\n" for problem in problems)
+    return (
+        f"Modeldeck needs nats-server {wanted} or newer, and it could not be fetched:\n{tried}"
+        "What to do, one of:\n"
+        "  - when the network was away: run this again\n"
         f"  - install nats-server {wanted} or newer so that it is on PATH, then run this again\n"
-        f"  - put the binary at {TARGET}\n"
+        f"  - put its binary at {TARGET}\n"
         "  - set MODELDECK_NATS_URL to a running nats-server with JetStream"
     )
 
@@ -74,25 +85,10 @@ def _link(binary: str) -> Path:
 def _from_homebrew() -> str:
     brew = shutil.which("brew")
     if brew is None:
-        raise SetupError("nats-server is missing. Install it (for example with Homebrew: brew install nats-server).")
+        raise SetupError("nats-server is missing. Install it, for example with Homebrew: brew install nats-server")
     print("nats-server: installing it with Homebrew")
     subprocess.run([brew, "install", "nats-server"], check=False)
     found = shutil.which("nats-server")
     if found is None or not new_enough(found):
-        raise SetupError("Homebrew did not give a nats-server that is new enough. Try: brew upgrade nats-server")
+        raise SetupError("Homebrew gave no nats-server that is new enough. Try: brew upgrade nats-server")
     return found
-
-
-def main() -> int:
-    """Fetch the server when needed and say where it is."""
-    try:
-        binary = ensure()
-    except SetupError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"nats-server {'.'.join(map(str, version_of(binary) or ()))} at {binary}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

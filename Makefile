@@ -1,0 +1,58 @@
+# Modeldeck. `make up` starts everything; `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+SET_UP := @$(PYTHON) deploy/local/setup/set_up.py
+PYTEST := $(BIN)/pytest
+WEB := services/gateway/web
+CODE := libs services deploy tests
+
+.DEFAULT_GOAL := help
+.PHONY: help up demo setup test check fix unit integration e2e faults bench api
+
+help:  ## list what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '  make %-12s %s\n' "$$name" "$$does"; done
+
+up:  ## set up if needed, then run the whole product (ARGS="--port 9000 ...")
+	$(SET_UP)
+	@exec $(BIN)/modeldeck up $(ARGS)
+
+demo:  ## the same with generated model files from a local origin, no internet needed
+	$(SET_UP)
+	@exec $(BIN)/modeldeck up --demo $(ARGS)
+
+setup:  ## virtual environment, nats-server and dashboard build; quick when nothing changed
+	$(SET_UP) --tests
+
+test: setup check  ## everything: lint, types, architecture, unit, integration, browser
+	$(SET_UP) --tests --browser
+	$(PYTEST) tests/unit tests/integration tests/e2e
+
+check: setup  ## lint, format, types, architecture, dashboard types and tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	@$(PYTHON) deploy/local/setup/web.py lint typecheck test
+
+fix: setup  ## repair what ruff can repair
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+unit: setup  ## unit and property tests
+	$(PYTEST) tests/unit $(ARGS)
+
+integration: setup  ## tests on a real nats-server and real processes
+	$(PYTEST) tests/integration $(ARGS)
+
+e2e: setup  ## browser tests (system Chromium)
+	$(SET_UP) --tests --browser
+	$(PYTEST) tests/e2e $(ARGS)
+
+faults: setup  ## kill, freeze and restart real processes during installs
+	$(PYTEST) tests/faults -s $(ARGS)
+
+bench: setup  ## measure; prints tables
+	$(PYTEST) tests/bench -s $(ARGS)
+
+api: setup  ## generate docs/api: OpenAPI and AsyncAPI documents
+	$(BIN)/python -m gateway.api_documents docs/api
