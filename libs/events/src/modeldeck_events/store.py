@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from modeldeck_events.errors import EventsError
 from modeldeck_events.message import Event
 
@@ -42,8 +44,7 @@ class Meta:
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One fact in the log. `event` is None for a type this version does not know; `data` is its JSON as stored."""
 
     seq: int

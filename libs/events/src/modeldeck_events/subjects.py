@@ -6,6 +6,7 @@ User data never reaches a subject unescaped: `token` maps any text to one subjec
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from modeldeck_events.errors import PoisonError
 
@@ -60,3 +61,14 @@ def command(service: str, verb: str) -> str:
 def dead_letter(durable: str) -> str:
     """Subject under which a durable's unhandled messages are kept."""
     return f"dead.{token(durable)}"
+
+
+def matcher(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return a test whether a subject is one of `patterns` (`*` one token, `>` all the rest)."""
+    if any(pattern == "evt.>" for pattern in patterns):
+        return lambda subject: subject.startswith("evt.")
+    alternatives = (
+        r"\.".join({"*": r"[^.]+", ">": r".+"}.get(part) or re.escape(part) for part in pattern.split("."))
+        for pattern in patterns
+    )
+    return re.compile("|".join(f"(?:{alternative})" for alternative in alternatives)).fullmatch  # type: ignore[return-value]

@@ -1,0 +1,143 @@
+"""CloudEvents 1.0 in binary mode on NATS: attributes in `ce-*` headers, the fact alone in the body.
+
+The binding (cloudevents/spec, nats-protocol-binding 1.0.3-wip): every attribute, `datacontenttype` too, is a header
+`ce-<name>`; values are percent-encoded outside of printable ASCII, and for space, quote and percent.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+import structlog
+
+from modeldeck_events import registry
+from modeldeck_events.errors import PoisonError
+from modeldeck_events.message import Event
+from modeldeck_events.store import Meta, Record
+
+SPEC_VERSION = "1.0"
+CONTENT_TYPE = "application/json"
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+_IDS = uuid.UUID("6f0a1f0e-6a3c-5f7e-9a54-0d1b8a6f2c11")
+_TO_ENCODE = re.compile(r"[^!#$&-~]")
+_log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time, timezone-aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def event_ids(subject: str, events: Sequence[Event], meta: Meta) -> list[str]:
+    """Return one id per event: derived from the command when there is one, else random.
+
+    Derived from command, subject, type and its count, not from the place in the list: when a crash left a prefix, the
+    rest that is decided then keeps the ids which it would have had.
+    """
+    if not meta.command_id:
+        return [str(uuid.uuid4()) for _ in events]
+    counts: dict[str, int] = {}
+    ids = []
+    for event in events:
+        nth = counts[event.TYPE] = counts.get(event.TYPE, -1) + 1
+        ids.append(str(uuid.uuid5(_IDS, "\n".join((meta.command_id, subject, event.TYPE, str(nth))))))
+    return ids
+
+
+def pack(subject: str, event: Event, *, event_id: str, time: datetime, meta: Meta) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of one fact; `time` must be timezone-aware."""
+    if not event.TYPE:
+        raise ValueError(f"{type(event).__name__} has no type name")
+    attributes = {
+        "ce-specversion": SPEC_VERSION,
+        "ce-id": event_id,
+        "ce-source": meta.source,
+        "ce-type": event.TYPE,
+        "ce-time": time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "ce-subject": subject,
+        "ce-datacontenttype": CONTENT_TYPE,
+        "ce-actor": meta.actor,
+        "ce-correlationid": meta.correlation_id or meta.command_id,
+        "ce-causationid": meta.causation_id or meta.command_id,
+        "ce-traceparent": meta.traceparent,
+    }
+    return {name: quote(value) for name, value in attributes.items() if value}, registry.encode(event)
+
+
+def unpack(seq: int, subject: str, headers: Mapping[str, str] | None, data: bytes) -> Record:
+    """Return the record that a stored message holds; `event` is None for an unknown type.
+
+    Raises PoisonError when the envelope is incomplete, or the body breaks the schema of its type.
+    """
+    record = unpack_envelope(seq, subject, headers or {}, data, None)
+    return unpack_envelope(seq, subject, headers or {}, data, registry.decode(record.type, data))
+
+
+def unpack_lenient(seq: int, subject: str, headers: Mapping[str, str] | None, data: bytes) -> Record:
+    """Like `unpack`, for folds, which must get past a broken message: `event` is then None, and the log says so.
+
+    Its `type` is empty when even the envelope cannot be read.
+    """
+    event: Event | None = None
+    try:
+        record = unpack_envelope(seq, subject, headers or {}, data, None)
+    except PoisonError as error:
+        _log.warning(
+            "message in the log has no readable envelope; skipped", seq=seq, subject=subject, reason=str(error)
+        )
+        return Record(seq, subject, "", "", "", NO_TIME, data, None)
+    try:
+        event = registry.decode(record.type, data)
+    except PoisonError as error:
+        _log.warning("fact in the log breaks its schema; skipped", seq=seq, subject=subject, reason=str(error))
+        return record
+    return unpack_envelope(seq, subject, headers or {}, data, event)
+
+
+def unpack_envelope(seq: int, subject: str, headers: Mapping[str, str], data: bytes, event: Event | None) -> Record:
+    """Return the record of an event that is already decoded; raises PoisonError for an incomplete envelope."""
+    get = headers.get
+    try:
+        if headers["ce-specversion"] != SPEC_VERSION:
+            raise PoisonError(f"CloudEvents {headers['ce-specversion']!r} instead of {SPEC_VERSION}")
+        return Record(
+            seq,
+            subject,
+            unquote_value(headers["ce-id"]),
+            unquote_value(headers["ce-type"]),
+            unquote_value(headers["ce-source"]),
+            parse_time(headers["ce-time"]),
+            data,
+            event,
+            unquote_value(get("ce-actor", "")),
+            unquote_value(get("ce-correlationid", "")),
+            unquote_value(get("ce-causationid", "")),
+        )
+    except KeyError as error:
+        raise PoisonError(f"the CloudEvents header {error.args[0]} is missing") from error
+
+
+def parse_time(text: str) -> datetime:
+    """Return an RFC 3339 time; raises PoisonError for anything else, also for a time without an offset."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise PoisonError(f"ce-time is not RFC 3339: {text!r}") from error
+    if time.tzinfo is None:
+        raise PoisonError(f"ce-time has no offset: {text!r}")
+    return time
+
+
+def quote(value: str) -> str:
+    """Percent-encode a header value as the binding demands."""
+    return _TO_ENCODE.sub(lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), value)
+
+
+def unquote_value(value: str) -> str:
+    """Undo `quote`."""
+    return unquote(value) if "%" in value else value
