@@ -32,7 +32,7 @@ check: setup  ## lint, format, types, architecture, dashboard types and tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-	@$(PYTHON) deploy/local/setup/web.py lint typecheck test
+	@$(PYTHON) deploy/local/setup/web.py typecheck test
 
 fix: setup  ## repair what ruff can repair
 	$(BIN)/ruff check --fix .

@@ -75,10 +75,10 @@ def main(arguments: list[str]) -> int:
         TOOLS.mkdir(exist_ok=True)
         with (TOOLS / "set-up.lock").open("w") as lock:  # two `make` at once take turns
             fcntl.flock(lock, fcntl.LOCK_EX)
-            for step in STEPS:
-                step.ensure()
             if "--tests" in arguments or not os.environ.get("MODELDECK_NATS_URL"):
                 nats_server.ensure()
+            for step in STEPS:
+                step.ensure()
         if "--browser" in arguments:
             web.check_browser()
     except SetupError as error:

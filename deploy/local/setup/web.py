@@ -82,7 +82,8 @@ def _npm(*arguments: str, show: bool = False) -> None:
     command = [shutil.which("npm", path=environment["PATH"]) or "npm", *arguments]
     run = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=not show, text=True, check=False)
     if run.returncode != 0:
-        raise SetupError(f"`npm {' '.join(arguments)}` failed in {FOLDER}\n{run.stdout or ''}{run.stderr or ''}")
+        said = f"{run.stdout or ''}{run.stderr or ''}".splitlines()[:40]
+        raise SetupError("\n".join([f"`npm {' '.join(arguments)}` failed in {FOLDER}", *said]))
 
 
 def main(scripts: list[str]) -> int:
