@@ -1,0 +1,242 @@
+import { Feed, type FeedMessage, type Status } from "./feed";
+import { mergePatch } from "./merge";
+import type { ActivityEntry, TopicName, Topics } from "./types";
+
+/** A state topic as the page shows it; `at` is when it was received, milliseconds since 1970. */
+export interface Held<T> {
+  data: T;
+  at: number;
+}
+
+export interface LiveState {
+  status: Status;
+  topics: { [K in TopicName]?: Held<Topics[K]> };
+  /** Activity entries since this page was opened, newest first. */
+  entries: readonly ActivityEntry[];
+  /** Grows when the entries before now may have changed and must be read again. */
+  generation: number;
+}
+
+/** One expected change: a merge patch (null removes) at a path that exists now, e.g. ["active", id]. */
+export interface Edit {
+  topic: TopicName;
+  path: readonly string[];
+  patch: Record<string, unknown> | null;
+}
+
+interface Overlay {
+  edits: readonly (Edit & { base: unknown })[];
+  settledAt: number | undefined;
+}
+
+const MAX_ENTRIES = 100;
+/** A change that the server accepted must be in the stream by then; after that the stream alone counts. */
+const OVERLAY_GRACE_MS = 1_000;
+
+/** What the server said, with what the person asked for and the server has not answered yet laid over it. */
+export class LiveStore {
+  #server: LiveState = { status: { phase: "connecting", since: Date.now() }, topics: {}, entries: [], generation: 0 };
+  #view = this.#server;
+  #overlays = new Set<Overlay>();
+  #listeners = new Set<() => void>();
+  #notifying = false;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly view = (): LiveState => this.#view;
+
+  apply(message: FeedMessage): void {
+    const before = this.#server;
+    switch (message.kind) {
+      case "status":
+        this.#server = { ...before, status: message.status };
+        // Another person may sign in next: nothing of this one stays.
+        if (message.status.phase === "signed-out") {
+          this.#server = { ...this.#server, topics: {}, entries: [], generation: before.generation + 1 };
+        }
+        break;
+      case "snapshot":
+      case "delta": {
+        const held = before.topics[message.topic];
+        if (message.kind === "delta" && !held) return;
+        const data = message.kind === "snapshot" ? message.data : mergePatch(held?.data, message.data);
+        this.#server = { ...before, topics: { ...before.topics, [message.topic]: { data, at: message.at } } };
+        break;
+      }
+      case "entry":
+        if (before.entries.some((entry) => entry.id === message.entry.id)) return;
+        this.#server = { ...before, entries: [message.entry, ...before.entries].slice(0, MAX_ENTRIES) };
+        break;
+      case "reset":
+        this.#server = { ...before, entries: [], generation: before.generation + 1 };
+        break;
+      case "alive":
+        return;
+    }
+    this.#changed();
+  }
+
+  /** Forget the entries shown so far (the person cleared them) and have the rest read again. */
+  forgetEntries(): void {
+    this.apply({ kind: "reset" });
+  }
+
+  /**
+   * Show the edits until the server has answered: `settle(true)` leaves them until the stream has caught up,
+   * `settle(false)` takes them back.
+   */
+  expect(edits: readonly Edit[]): (accepted: boolean) => void {
+    const based = edits.map((edit) => ({ ...edit, base: lookUp(this.#server, edit) }));
+    const overlay: Overlay = { edits: based.filter((edit) => edit.base !== undefined), settledAt: undefined };
+    this.#overlays.add(overlay);
+    this.#changed();
+    return (accepted) => {
+      if (accepted) {
+        overlay.settledAt = Date.now();
+        setTimeout(() => this.#drop(overlay), OVERLAY_GRACE_MS);
+        this.#changed();
+      } else this.#drop(overlay);
+    };
+  }
+
+  #drop(overlay: Overlay): void {
+    if (this.#overlays.delete(overlay)) this.#changed();
+  }
+
+  #changed(): void {
+    for (const overlay of this.#overlays) {
+      if (overlay.settledAt !== undefined && overlay.edits.every((edit) => isThere(this.#server, edit))) {
+        this.#overlays.delete(overlay);
+      }
+    }
+    this.#view = [...this.#overlays].flatMap((overlay) => overlay.edits).reduce(applyEdit, this.#server);
+    if (this.#notifying) return;
+    this.#notifying = true;
+    // Bursts of messages become one rendering; a hidden page has no frames.
+    const notify = () => {
+      this.#notifying = false;
+      for (const listener of this.#listeners) listener();
+    };
+    if (document.visibilityState === "visible") requestAnimationFrame(notify);
+    else setTimeout(notify, 100);
+  }
+}
+
+type Members = Record<string, unknown>;
+
+function lookUp(state: LiveState, { topic, path }: Edit): unknown {
+  return path.reduce<unknown>((at, key) => (at as Members | undefined)?.[key], state.topics[topic]?.data);
+}
+
+/** Whether the server's own state has moved at what the edit is about. */
+function isThere(state: LiveState, edit: Edit & { base: unknown }): boolean {
+  const now = lookUp(state, edit) as Members | undefined;
+  if (now === undefined || edit.patch === null) return now === undefined;
+  return Object.keys(edit.patch).some((key) => now[key] !== (edit.base as Members)[key]);
+}
+
+function applyEdit(state: LiveState, edit: Edit): LiveState {
+  const held = state.topics[edit.topic];
+  // What the server has removed meanwhile must not come back as a fragment.
+  if (!held || lookUp(state, edit) === undefined) return state;
+  const patch = edit.path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), edit.patch);
+  return { ...state, topics: { ...state.topics, [edit.topic]: { ...held, data: mergePatch(held.data, patch) } } };
+}
+
+export interface Connection {
+  retry: () => void;
+  close: () => void;
+}
+
+/** Feed the store from the browser's shared stream, or from one of this page where there is no SharedWorker. */
+export function connect(store: LiveStore): Connection {
+  let leaving = false;
+  const emit = (message: FeedMessage) => {
+    // Closing connections while the page goes away is no outage.
+    if (!leaving) store.apply(message);
+  };
+  let connection = typeof SharedWorker === "undefined" ? own(emit) : shared(emit, () => (connection = own(emit)));
+  const onHide = () => {
+    leaving = true;
+    connection.close();
+  };
+  const onShow = (event: PageTransitionEvent) => {
+    if (!event.persisted) return;
+    leaving = false;
+    connection.retry();
+  };
+  addEventListener("pagehide", onHide);
+  addEventListener("pageshow", onShow);
+  return {
+    retry: () => connection.retry(),
+    close: () => {
+      removeEventListener("pagehide", onHide);
+      removeEventListener("pageshow", onShow);
+      connection.close();
+    },
+  };
+}
+
+function own(emit: (message: FeedMessage) => void): Connection {
+  const feed = new Feed({ emit });
+  const retry = () => feed.retry();
+  addEventListener("online", retry);
+  feed.retry();
+  return {
+    retry,
+    close: () => {
+      removeEventListener("online", retry);
+      feed.stop();
+    },
+  };
+}
+
+const ANSWER_MS = 2_000;
+
+/** The hub's port, watched: a worker that does not answer is replaced by `fallBack`. */
+function shared(emit: (message: FeedMessage) => void, fallBack: () => void): Connection {
+  let port: MessagePort;
+  let limit: ReturnType<typeof setTimeout> | undefined;
+  let silenceMs = 25_000;
+
+  const giveUp = () => {
+    clearTimeout(limit);
+    port.onmessage = null;
+    port.postMessage("leave");
+    fallBack();
+  };
+  const expectMore = () => {
+    clearTimeout(limit);
+    limit = setTimeout(() => {
+      port.postMessage("there?");
+      limit = setTimeout(giveUp, ANSWER_MS);
+    }, silenceMs);
+  };
+  const join = () => {
+    const worker = new SharedWorker(new URL("./hub.worker.ts", import.meta.url), { type: "module", name: "modeldeck" });
+    port = worker.port;
+    worker.addEventListener("error", giveUp, { once: true });
+    port.onmessage = ({ data }: MessageEvent<FeedMessage>) => {
+      if (data.kind === "alive" && data.silence_ms > 0) silenceMs = data.silence_ms + 1_000;
+      expectMore();
+      emit(data);
+    };
+    limit = setTimeout(giveUp, ANSWER_MS);
+  };
+  join();
+  return {
+    retry: () => {
+      clearTimeout(limit);
+      port.postMessage("leave");
+      join();
+      port.postMessage("retry");
+    },
+    close: () => {
+      clearTimeout(limit);
+      port.postMessage("leave");
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { call } from "./client";
+
+/** Exchange the token for the session's HttpOnly cookie. */
+export async function signIn(token: string): Promise<void> {
+  await call("POST", "/session", { body: { token } });
+}
+
+export async function signOut(): Promise<void> {
+  await call("DELETE", "/session");
+}
+
+/** Take the token of the printed link out of the address bar and sign in with it, unless the gateway already did. */
+export async function signInFromAddress(): Promise<void> {
+  const address = new URL(location.href);
+  const token = address.searchParams.get("token");
+  if (!token) return;
+  address.searchParams.delete("token");
+  history.replaceState(null, "", address);
+  await signIn(token);
+}

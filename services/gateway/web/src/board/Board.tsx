@@ -1,0 +1,17 @@
+import { Boundary } from "../ui";
+import { widgets } from "./registry";
+
+/** The home page: every widget, each failing alone. */
+export function Board() {
+  return (
+    <main id="main" className="board" tabIndex={-1}>
+      {widgets.map(({ id, title, w, component: Component }) => (
+        <div key={id} className={`tile w${w}`}>
+          <Boundary title={title}>
+            <Component />
+          </Boundary>
+        </div>
+      ))}
+    </main>
+  );
+}

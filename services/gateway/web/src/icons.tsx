@@ -1,0 +1,33 @@
+/** Strokes on a 20 x 20 grid. */
+const PATHS = {
+  activity: "M2 10h4l2.5-6 4 12 2.5-6h3",
+  check: "M4 10.5l4 4 8-9",
+  chevronDown: "M5 8l5 5 5-5",
+  chevronUp: "M5 12l5-5 5 5",
+  close: "M5 5l10 10M15 5L5 15",
+  cross: "M10 2.5a7.5 7.5 0 100 15 7.5 7.5 0 000-15zM7.5 7.5l5 5M12.5 7.5l-5 5",
+  download: "M10 3v9m-4-4l4 4 4-4M4 16h12",
+  info: "M10 2.5a7.5 7.5 0 100 15 7.5 7.5 0 000-15zM10 9.2v4.3M10 6.4v.2",
+  moon: "M16.5 11.5A6.8 6.8 0 018.5 3.5a6.8 6.8 0 108 8z",
+  pause: "M7 4v12M13 4v12",
+  play: "M6 4l9.5 6L6 16z",
+  presets: "M3.5 3.5h5v5h-5zM11.5 3.5h5v5h-5zM3.5 11.5h5v5h-5zM11.5 11.5h5v5h-5z",
+  refresh: "M16 8.5A6.3 6.3 0 104.6 13M16.2 4v4.6h-4.6",
+  screen: "M3 4h14v9H3zM7 16.5h6M10 13v3.5",
+  search: "M9 3.5a5.5 5.5 0 100 11 5.5 5.5 0 000-11zM13 13l3.8 3.8",
+  signOut: "M8 3.5H4v13h4M9 10h7.5m-3-3l3 3-3 3",
+  sun: "M10 6.5a3.5 3.5 0 100 7 3.5 3.5 0 000-7zM10 1.5v2M10 16.5v2M1.5 10h2M16.5 10h2M4 4l1.4 1.4M14.6 14.6L16 16M16 4l-1.4 1.4M5.4 14.6L4 16",
+  top: "M4 3.5h12M5 11l5-5 5 5M10 6v11",
+  warning: "M10 3l7.5 13.5h-15zM10 8.2v3.6M10 14.2v.2",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+/** Decoration beside a text, or inside a labelled button: always hidden from assistive technology. */
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg className="i" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}

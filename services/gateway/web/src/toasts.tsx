@@ -1,0 +1,88 @@
+import { useEffect, useState, useSyncExternalStore } from "react";
+import { Icon, type IconName } from "./icons";
+
+export type ToastType = "success" | "error" | "warning" | "info";
+
+export interface Toast {
+  id: number;
+  type: ToastType;
+  title: string;
+  message: string;
+}
+
+const SHOWN_MS = 5_000;
+const EXIT_MS = 300;
+const MAX_SHOWN = 5;
+
+let toasts: readonly Toast[] = [];
+let lastId = 0;
+const listeners = new Set<() => void>();
+
+function change(next: readonly Toast[]): void {
+  toasts = next;
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Say something about what the person did or waits for; plain text, gone after 5 s unless looked at. */
+export function notify(toast: Omit<Toast, "id">): void {
+  lastId += 1;
+  change([...toasts, { ...toast, id: lastId }].slice(-MAX_SHOWN));
+}
+
+export function dismiss(id: number): void {
+  change(toasts.filter((toast) => toast.id !== id));
+}
+
+const ICONS: Record<ToastType, IconName> = { success: "check", error: "cross", warning: "warning", info: "info" };
+
+export function Toasts() {
+  const shown = useSyncExternalStore(subscribe, () => toasts);
+  return (
+    <section className="toasts" aria-label="Notifications">
+      <ol aria-live="polite" aria-relevant="additions">
+        {shown.map((toast) => (
+          <Item key={toast.id} toast={toast} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Item({ toast }: { toast: Toast }) {
+  const [held, setHeld] = useState(false);
+  const [leaving, setLeaving] = useState(false);
+  useEffect(() => {
+    if (held || leaving) return;
+    const timer = setTimeout(() => setLeaving(true), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [held, leaving]);
+  useEffect(() => {
+    if (!leaving) return;
+    const timer = setTimeout(() => dismiss(toast.id), EXIT_MS);
+    return () => clearTimeout(timer);
+  }, [leaving, toast.id]);
+  const type = toast.type in ICONS ? toast.type : "info";
+  return (
+    <li
+      className={`toast ${type}${leaving ? " leaving" : ""}`}
+      onPointerEnter={() => setHeld(true)}
+      onPointerLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
+    >
+      <Icon name={ICONS[type]} />
+      <div>
+        <strong>{toast.title}</strong>
+        <p>{toast.message}</p>
+      </div>
+      <button type="button" className="icon" aria-label={`Dismiss: ${toast.title}`} onClick={() => setLeaving(true)}>
+        <Icon name="close" />
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,153 @@
+import { Component, useId, type ErrorInfo, type ReactNode } from "react";
+import { clock } from "./format";
+import { Icon, type IconName } from "./icons";
+import { useConnection } from "./api/useLive";
+
+export type Tone = "ok" | "warn" | "bad" | "info" | "idle";
+
+/** A status is always a word; the colour only repeats it. */
+export function Badge({ tone, children }: { tone: Tone; children: ReactNode }) {
+  return <span className={`badge ${tone}`}>{children}</span>;
+}
+
+/** Progress in percent. It jumps: animated widths cost the main thread more than all the rest. */
+export function Bar({ value, label, tone = "info" }: { value: number | null | undefined; label: string; tone?: Tone }) {
+  const known = typeof value === "number";
+  const share = known ? Math.min(100, Math.max(0, value)) : 0;
+  return (
+    <div
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      {...(known ? { "aria-valuenow": Math.floor(share) } : {})}
+      className={`bar ${tone}${known ? "" : " unknown"}`}
+    >
+      <i style={{ transform: `scaleX(${share / 100})` }} />
+    </div>
+  );
+}
+
+interface ButtonProps {
+  icon?: IconName;
+  /** Read instead of the text, when the text alone does not say what it acts on. */
+  label?: string;
+  kind?: "primary" | "danger" | "quiet";
+  disabled?: boolean;
+  busy?: boolean;
+  onClick: () => void;
+  children?: ReactNode;
+}
+
+/** A button; without children it is an icon and needs its label. */
+export function Button({ icon, label, kind, disabled = false, busy = false, onClick, children }: ButtonProps) {
+  const classes = [children ? "button" : "icon", kind, busy ? "busy" : ""].filter(Boolean).join(" ");
+  return (
+    <button
+      type="button"
+      className={classes}
+      aria-label={label}
+      title={children ? undefined : label}
+      disabled={disabled}
+      aria-busy={busy || undefined}
+      onClick={onClick}
+    >
+      {icon && <Icon name={icon} />}
+      {children && <span>{children}</span>}
+    </button>
+  );
+}
+
+interface SectionProps {
+  id: string;
+  title: string;
+  count?: ReactNode;
+  actions?: ReactNode;
+  /** When the data shown was received; makes the section say so while there is no live stream. */
+  at?: number | undefined;
+  children: ReactNode;
+}
+
+/** The frame of a widget. */
+export function Section({ id, title, count, actions, at, children }: SectionProps) {
+  const heading = useId();
+  const { trouble } = useConnection();
+  const stale = trouble && at !== undefined;
+  return (
+    <section id={id} className={`card section ${id}`} aria-labelledby={heading} data-stale={stale || undefined} tabIndex={-1}>
+      <header>
+        <h2 id={heading}>
+          {title}
+          {count !== undefined && <span className="count"> {count}</span>}
+        </h2>
+        {stale && <Badge tone="warn">Stale data · {clock(at)}</Badge>}
+        {actions && <div className="actions">{actions}</div>}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** What a section shows before there is anything to show. */
+export function Loading({ what, lines = 3 }: { what: string; lines?: number }) {
+  return (
+    <div className="loading" role="status">
+      <span className="sr">Loading {what}…</span>
+      {Array.from({ length: lines }, (_, index) => (
+        <i key={index} />
+      ))}
+    </div>
+  );
+}
+
+export function Empty({ icon, children }: { icon: IconName; children: ReactNode }) {
+  return (
+    <div className="empty">
+      <Icon name={icon} />
+      <p>{children}</p>
+    </div>
+  );
+}
+
+export function Failure({ children, onRetry }: { children: ReactNode; onRetry: () => void }) {
+  return (
+    <div className="failure" role="alert">
+      <Icon name="warning" />
+      <p>{children}</p>
+      <Button icon="refresh" onClick={onRetry}>
+        Try again
+      </Button>
+    </div>
+  );
+}
+
+/** A topic that has not come yet: loading at first, an error once that has lasted. */
+export function Waiting({ what, lines, onRetry }: { what: string; lines?: number; onRetry: () => void }) {
+  const { trouble } = useConnection();
+  if (trouble) return <Failure onRetry={onRetry}>The gateway cannot be reached, so {what} cannot be shown.</Failure>;
+  return <Loading what={what} {...(lines ? { lines } : {})} />;
+}
+
+/** One broken widget must not take the page along. */
+export class Boundary extends Component<{ title: string; children: ReactNode }, { error: Error | undefined }> {
+  override state: { error: Error | undefined } = { error: undefined };
+
+  static getDerivedStateFromError(error: Error): { error: Error } {
+    return { error };
+  }
+
+  override componentDidCatch(error: Error, info: ErrorInfo): void {
+    console.error(`The section “${this.props.title}” failed`, error, info.componentStack);
+  }
+
+  override render(): ReactNode {
+    if (!this.state.error) return this.props.children;
+    return (
+      <section className="card section" aria-label={this.props.title}>
+        <Failure onRetry={() => this.setState({ error: undefined })}>
+          “{this.props.title}” could not be shown: {this.state.error.message}
+        </Failure>
+      </section>
+    );
+  }
+}

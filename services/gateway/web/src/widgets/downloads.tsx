@@ -1,0 +1,190 @@
+import { useState } from "react";
+import { cancel, move, pause, pauseQueue, resume, useCommand, type DownloadRef } from "../api/commands";
+import { useTopic } from "../api/useLive";
+import type { ActiveItem, QueuedItem, QueueTopic } from "../api/types";
+import type { Widget } from "../board/registry";
+import { CancelDialog } from "../dialogs";
+import { bytes, duration, fileName, kindLabel, percent } from "../format";
+import { Badge, Bar, Button, Section, type Tone } from "../ui";
+
+const LABELS: Record<string, [string, Tone]> = {
+  queued: ["Queued", "idle"],
+  downloading: ["Downloading", "info"],
+  verifying: ["Verifying", "info"],
+  retrying: ["Retrying", "warn"],
+  paused: ["Paused", "warn"],
+};
+
+/** Running downloads in the order they began, the current one first; then the waiting list. */
+export function inOrder(queue: QueueTopic): { active: ActiveItem[]; waiting: QueuedItem[] } {
+  const rank = (item: ActiveItem) => (item.download_id === queue.current ? "" : (item.started_at ?? "~"));
+  return {
+    active: Object.values(queue.active).sort((a, b) => rank(a).localeCompare(rank(b))),
+    waiting: Object.values(queue.queue).sort((a, b) => a.position - b.position),
+  };
+}
+
+function Downloads() {
+  const held = useTopic("queue");
+  const { run } = useCommand();
+  const [asked, setAsked] = useState<DownloadRef>();
+  if (!held) return null;
+  const { active, waiting } = inOrder(held.data);
+  if (active.length + waiting.length === 0) return null;
+  const { paused } = held.data;
+  return (
+    <Section
+      id="downloads"
+      title="Download queue"
+      count={active.length > 0 && `(${active.length} active)`}
+      at={held.at}
+      actions={
+        <Button icon={paused ? "play" : "pause"} kind="quiet" onClick={() => run(pauseQueue(!paused))}>
+          {paused ? "Resume queue" : "Pause queue"}
+        </Button>
+      }
+    >
+      {paused && <p className="note warn">The whole queue is paused. Nothing new starts until you resume it.</p>}
+      {active.length > 0 && (
+        <ul className="active">
+          {active.map((item) => (
+            <Active key={item.download_id} item={item} onCancel={() => setAsked(item)} />
+          ))}
+        </ul>
+      )}
+      {waiting.length > 0 && (
+        <>
+          <h3>Waiting ({waiting.length})</h3>
+          <ol className="waiting">
+            {waiting.map((item, index) => (
+              <Waiting key={item.download_id} item={item} index={index} list={waiting} busy={active.length > 0} onCancel={() => setAsked(item)} />
+            ))}
+          </ol>
+        </>
+      )}
+      <CancelDialog
+        download={asked}
+        onClose={() => setAsked(undefined)}
+        onCancel={(download, keepPartial) => run(cancel(download, keepPartial))}
+      />
+    </Section>
+  );
+}
+
+function Status({ status }: { status: string }) {
+  const [label, tone] = LABELS[status] ?? [status, "idle"];
+  return <Badge tone={tone}>{label}</Badge>;
+}
+
+function Active({ item, onCancel }: { item: ActiveItem; onCancel: () => void }) {
+  const { run } = useCommand();
+  const stopped = item.status === "paused" || item.status === "queued";
+  const amount = [
+    item.downloaded_bytes != null && bytes(item.downloaded_bytes),
+    item.total_bytes != null && `${item.downloaded_bytes == null ? "" : "of "}${bytes(item.total_bytes)}`,
+  ].filter(Boolean);
+  return (
+    <li className="download">
+      <div className="line">
+        <h3 className="name">{item.name}</h3>
+        <Status status={item.status} />
+        {(item.attempt ?? 1) > 1 && <span className="muted">Attempt {item.attempt}</span>}
+        <strong className="percent">{item.progress == null ? "…" : percent(item.progress)}</strong>
+      </div>
+      <Bar value={item.progress} label={`Progress of ${item.name}`} tone={LABELS[item.status]?.[1] ?? "info"} />
+      <div className="line facts">
+        {amount.length > 0 && <span>{amount.join(" ")}</span>}
+        {!stopped && <Speed item={item} />}
+        {item.file?.path && <FileOf file={item.file} />}
+      </div>
+      {item.error && <p className="reason">{item.error}</p>}
+      <div className="buttons">
+        {stopped ? (
+          <Button icon="play" label={`Resume ${item.name}`} onClick={() => run(resume(item))}>
+            Resume
+          </Button>
+        ) : (
+          <Button icon="pause" label={`Pause ${item.name}`} onClick={() => run(pause(item))}>
+            Pause
+          </Button>
+        )}
+        <Button icon="close" kind="quiet" label={`Cancel ${item.name}`} onClick={onCancel}>
+          Cancel
+        </Button>
+      </div>
+    </li>
+  );
+}
+
+function Speed({ item }: { item: ActiveItem }) {
+  const speed = item.speed ?? (item.speed_bps == null ? undefined : `${bytes(item.speed_bps)}/s`);
+  const eta = item.eta ?? (item.eta_s == null ? undefined : duration(item.eta_s));
+  return (
+    <>
+      {speed && <span>{speed}</span>}
+      {eta && <span>{eta} left</span>}
+    </>
+  );
+}
+
+function FileOf({ file }: { file: NonNullable<ActiveItem["file"]> }) {
+  const { path = "", kind, index, count } = file;
+  return (
+    <span className="file" title={path}>
+      {index != null && count != null && `File ${index} of ${count} · `}
+      {kind && `${kindLabel(kind)} · `}
+      <code>{fileName(path)}</code>
+    </span>
+  );
+}
+
+interface WaitingProps {
+  item: QueuedItem;
+  index: number;
+  list: readonly QueuedItem[];
+  /** Something is being downloaded right now. */
+  busy: boolean;
+  onCancel: () => void;
+}
+
+function Waiting({ item, index, list, busy, onCancel }: WaitingProps) {
+  const { run } = useCommand();
+  const paused = item.status === "paused";
+  const kept = item.downloaded_bytes ? `${bytes(item.downloaded_bytes)} of ` : "";
+  return (
+    <li className="queued">
+      <span className="position" aria-hidden="true">
+        {index + 1}
+      </span>
+      <div className="what">
+        <div className="line">
+          <h4 className="name">{item.name}</h4>
+          <Status status={item.status} />
+        </div>
+        <p className="muted">
+          {item.total_bytes != null && `${kept}${bytes(item.total_bytes)} · `}
+          {paused ? "Paused until you resume it" : busy ? "Waiting for current download" : "Waiting to start"}
+        </p>
+        {item.error && <p className="reason">{item.error}</p>}
+      </div>
+      <div className="buttons">
+        <Button icon="top" label={`Move ${item.name} to the top`} disabled={index === 0} onClick={() => run(move(item, list, 0))} />
+        <Button icon="chevronUp" label={`Move ${item.name} up`} disabled={index === 0} onClick={() => run(move(item, list, index - 1))} />
+        <Button
+          icon="chevronDown"
+          label={`Move ${item.name} down`}
+          disabled={index === list.length - 1}
+          onClick={() => run(move(item, list, index + 1))}
+        />
+        {paused ? (
+          <Button icon="play" label={`Resume ${item.name}`} onClick={() => run(resume(item))} />
+        ) : (
+          <Button icon="pause" label={`Pause ${item.name}`} onClick={() => run(pause(item))} />
+        )}
+        <Button icon="close" label={`Cancel ${item.name}`} onClick={onCancel} />
+      </div>
+    </li>
+  );
+}
+
+export default { id: "downloads", title: "Download queue", order: 20, w: 4, component: Downloads } satisfies Widget;

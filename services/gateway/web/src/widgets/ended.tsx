@@ -1,0 +1,52 @@
+import { retry, useCommand } from "../api/commands";
+import { useNow, useTopic } from "../api/useLive";
+import type { EndedItem } from "../api/types";
+import type { Widget } from "../board/registry";
+import { ago, bytes } from "../format";
+import { Badge, Button, Section, type Tone } from "../ui";
+
+const LABELS: Record<EndedItem["status"], [string, Tone]> = {
+  completed: ["Completed", "ok"],
+  failed: ["Failed", "bad"],
+  cancelled: ["Cancelled", "idle"],
+};
+
+function Ended() {
+  const held = useTopic("queue");
+  const now = useNow(30_000);
+  const { run } = useCommand();
+  const items = Object.values(held?.data.completed ?? {}).sort((a, b) =>
+    (b.finished_at ?? "").localeCompare(a.finished_at ?? ""),
+  );
+  if (!held || items.length === 0) return null;
+  return (
+    <Section id="ended" title="Recently ended" count={items.length} at={held.at}>
+      <ul className="ended-list">
+        {items.map((item) => {
+          const [label, tone] = LABELS[item.status];
+          return (
+            <li key={item.download_id}>
+              <Badge tone={tone}>{label}</Badge>
+              <div className="what">
+                <span className="name">{item.name}</span>
+                <span className="muted">
+                  {[item.total_bytes != null && bytes(item.total_bytes), item.finished_at && ago(item.finished_at, now)]
+                    .filter(Boolean)
+                    .join(" · ")}
+                </span>
+                {item.status === "failed" && item.error && <p className="reason">{item.error}</p>}
+              </div>
+              {item.status !== "completed" && (
+                <Button icon="refresh" label={`Retry ${item.name}`} onClick={() => run(retry(item))}>
+                  Retry
+                </Button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </Section>
+  );
+}
+
+export default { id: "ended", title: "Recently ended", order: 35, w: 4, component: Ended } satisfies Widget;

@@ -1,0 +1,251 @@
+import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { install, pause, resume, retry, useCommand, type Command, type DownloadRef } from "../api/commands";
+import { useLiveContext, usePreset, useTopic } from "../api/useLive";
+import type { Preset } from "../api/types";
+import type { Widget } from "../board/registry";
+import { bytes, percent } from "../format";
+import { Icon, type IconName } from "../icons";
+import { Badge, Bar, Button, Empty, Section, Waiting, type Tone } from "../ui";
+
+const CHUNK = 60;
+
+type Card = "installed" | "available" | "queued" | "downloading" | "paused" | "failed";
+
+const CARDS: Record<Card, { label: string; tone: Tone; action?: [string, IconName, (preset: Preset) => Command] }> = {
+  installed: { label: "Installed", tone: "ok" },
+  available: { label: "Available", tone: "idle", action: ["Install", "download", install] },
+  queued: { label: "Queued", tone: "info" },
+  downloading: { label: "Downloading", tone: "info", action: ["Pause", "pause", (preset) => pause(download(preset))] },
+  paused: { label: "Paused", tone: "warn", action: ["Resume", "play", (preset) => resume(download(preset))] },
+  failed: { label: "Failed", tone: "bad", action: ["Retry", "refresh", (preset) => retry(download(preset))] },
+};
+
+/** A preset has one download at a time, so that its own routes reach it. */
+function download({ id, name, download_id }: Preset): DownloadRef {
+  return { download_id: download_id ?? "", preset_id: id, name };
+}
+
+/** The six states of a card for the states of a preset. */
+export function cardOf({ status, installed }: Preset): Card {
+  switch (status) {
+    case "installed":
+    case "completed":
+      return "installed";
+    case "queued":
+    case "paused":
+    case "failed":
+      return status;
+    case "downloading":
+    case "verifying":
+    case "retrying":
+      return "downloading";
+    default:
+      return installed ? "installed" : "available";
+  }
+}
+
+const FILTERS = { all: "All", installed: "Installed", available: "Available", progress: "In progress", failed: "Failed" } as const;
+type Filter = keyof typeof FILTERS;
+
+function filterOf(preset: Preset): Filter {
+  const card = cardOf(preset);
+  return card === "installed" || card === "available" || card === "failed" ? card : "progress";
+}
+
+export interface Query {
+  text: string;
+  category: string;
+  status: Filter;
+}
+
+/** Ids of the presets that fit, by name; all words must be found somewhere. */
+export function search(presets: Record<string, Preset>, { text, category, status }: Query): string[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (preset: Preset) => {
+    if (category && preset.category !== category) return false;
+    if (status !== "all" && filterOf(preset) !== status) return false;
+    if (words.length === 0) return true;
+    const hay = [preset.name, preset.id, preset.description, preset.category, ...(preset.tags ?? [])].join("\n").toLowerCase();
+    return words.every((word) => hay.includes(word));
+  };
+  return Object.values(presets)
+    .filter(fits)
+    .sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id))
+    .map((preset) => preset.id);
+}
+
+function Presets() {
+  const held = useTopic("presets");
+  const { connection } = useLiveContext();
+  const [text, setText] = useState("");
+  const [category, setCategory] = useState("");
+  const [status, setStatus] = useState<Filter>("all");
+  const wanted = useDeferredValue(text);
+  const presets = held?.data.presets;
+  const all = useMemo(() => Object.values(presets ?? {}), [presets]);
+  const ids = useStable(useMemo(() => search(presets ?? {}, { text: wanted, category, status }), [presets, wanted, category, status]));
+  const counts = useMemo(() => {
+    const result: Record<Filter, number> = { all: all.length, installed: 0, available: 0, progress: 0, failed: 0 };
+    for (const preset of all) result[filterOf(preset)] += 1;
+    return result;
+  }, [all]);
+  const categories = useStable(useMemo(() => [...new Set(all.flatMap((preset) => preset.category || []))].sort(), [all]));
+  const clear = () => {
+    setText("");
+    setCategory("");
+    setStatus("all");
+  };
+  return (
+    <Section id="presets" title="Presets" count={held && all.length} at={held?.at}>
+      {!held && <Waiting what="presets" lines={6} onRetry={connection.retry} />}
+      {held && all.length === 0 && (
+        <Empty icon="presets">The catalog has no presets yet. “Refresh catalog” above reads it again.</Empty>
+      )}
+      {all.length > 0 && (
+        <>
+          <div className="filters" role="search" aria-label="Presets">
+            <label className="search">
+              <Icon name="search" />
+              <span className="sr">Search presets</span>
+              <input id="preset-search" type="search" placeholder="Search name, tag, category" value={text} onChange={(event) => setText(event.target.value)} />
+            </label>
+            <label>
+              <span className="sr">Category</span>
+              <select value={category} onChange={(event) => setCategory(event.target.value)}>
+                <option value="">All categories</option>
+                {categories.map((name) => (
+                  <option key={name}>{name}</option>
+                ))}
+              </select>
+            </label>
+            <fieldset className="chips">
+              <legend className="sr">Status</legend>
+              {(Object.keys(FILTERS) as Filter[]).map((key) => (
+                <label key={key}>
+                  <input type="radio" name="preset-status" checked={status === key} onChange={() => setStatus(key)} />
+                  <span>
+                    {FILTERS[key]} <b>{counts[key]}</b>
+                  </span>
+                </label>
+              ))}
+            </fieldset>
+            <p className="sr" role="status">{`${ids.length} presets shown`}</p>
+          </div>
+          {ids.length === 0 ? (
+            <Empty icon="search">
+              No preset fits these filters. <Button onClick={clear}>Clear filters</Button>
+            </Empty>
+          ) : (
+            <Cards key={`${wanted}\n${category}\n${status}`} ids={ids} />
+          )}
+        </>
+      )}
+    </Section>
+  );
+}
+
+/** The former array while its members are the same, so that progress does not render the whole list again. */
+function useStable(list: string[]): string[] {
+  const kept = useRef(list);
+  if (kept.current.length !== list.length || kept.current.some((id, index) => id !== list[index])) kept.current = list;
+  return kept.current;
+}
+
+/** Cards come into being a screen ahead of the reader; the browser skips painting those out of sight. */
+const Cards = memo(function Cards({ ids }: { ids: readonly string[] }) {
+  const [count, setCount] = useState(CHUNK);
+  const end = useRef<HTMLDivElement>(null);
+  const more = count < ids.length;
+  useEffect(() => {
+    if (!more || !end.current) return;
+    const observer = new IntersectionObserver(
+      (seen) => {
+        if (seen.some((entry) => entry.isIntersecting)) setCount((present) => present + CHUNK);
+      },
+      { rootMargin: "1500px" },
+    );
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [more, count]);
+  return (
+    <>
+      <ul className="cards">
+        {ids.slice(0, count).map((id) => (
+          <PresetCard key={id} id={id} />
+        ))}
+      </ul>
+      {more && <div ref={end} className="more">{`${ids.length - count} more`}</div>}
+    </>
+  );
+});
+
+const PresetCard = memo(function PresetCard({ id }: { id: string }) {
+  const preset = usePreset(id);
+  const { run } = useCommand();
+  if (!preset) return null;
+  const card = cardOf(preset);
+  const { label, tone, action } = CARDS[card];
+  const size = preset.size_bytes ? bytes(preset.size_bytes) : preset.download_size;
+  const busy = card === "downloading" || card === "paused";
+  return (
+    <li className={`preset ${card}`} data-preset={id}>
+      <div className="line">
+        <h3 className="name">{preset.name}</h3>
+        <Badge tone={tone}>{preset.status === "verifying" ? "Verifying" : preset.status === "retrying" ? "Retrying" : label}</Badge>
+      </div>
+      <p className="muted facts">{[size, preset.type, preset.category].filter(Boolean).join(" · ")}</p>
+      {preset.description && <p className="description">{preset.description}</p>}
+      {card === "failed" && preset.error && <p className="reason">{preset.error}</p>}
+      {(preset.tags?.length ?? 0) > 0 && (
+        <ul className="tags" aria-label="Tags">
+          {preset.tags?.map((tag) => (
+            <li key={tag}>{tag}</li>
+          ))}
+        </ul>
+      )}
+      <Warnings of={preset} />
+      <div className="foot">
+        {busy && (
+          <div className="progress">
+            <Bar value={preset.progress} label={`Progress of ${preset.name}`} tone={tone} />
+            <span className="percent">{preset.progress == null ? "…" : percent(preset.progress)}</span>
+          </div>
+        )}
+        {card === "queued" && <span className="muted">Waiting…</span>}
+        {card === "queued" && <Button disabled onClick={() => undefined}>In Queue</Button>}
+        {action && (
+          <Button
+            icon={action[1]}
+            label={`${action[0]} ${preset.name}`}
+            {...(card === "available" || card === "failed" ? { kind: "primary" as const } : {})}
+            onClick={() => run(action[2](preset))}
+          >
+            {action[0]}
+          </Button>
+        )}
+      </div>
+    </li>
+  );
+});
+
+function Warnings({ of: { warnings = [], name } }: { of: Preset }) {
+  if (warnings.length === 0) return null;
+  const codes = [...new Set(warnings.map((warning) => warning.code.replaceAll("_", " ")))];
+  return (
+    <details className="warnings">
+      <summary aria-label={`${warnings.length} warnings about ${name}: ${codes.join(", ")}`}>
+        <Icon name="warning" />
+        <span>
+          {warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}: {codes.join(", ")}
+        </span>
+      </summary>
+      <ul>
+        {warnings.map((warning, index) => (
+          <li key={index}>{warning.message}</li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+export default { id: "presets", title: "Presets", order: 40, w: 3, component: Presets } satisfies Widget;

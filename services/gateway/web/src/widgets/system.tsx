@@ -1,0 +1,134 @@
+import { useQuery } from "@tanstack/react-query";
+import { call } from "../api/client";
+import type { HostResources, ResourcesTopic } from "../api/types";
+import { useLiveContext, useTopic } from "../api/useLive";
+import type { Widget } from "../board/registry";
+import { bytes } from "../format";
+import { LEVEL_WORDS, level, type THRESHOLDS } from "../thresholds";
+import { Badge, Button, Empty, Section, Waiting } from "../ui";
+
+const MEGA = 1_000_000;
+
+function System() {
+  const held = useTopic("resources");
+  const { store, connection } = useLiveContext();
+  const refresh = useQuery({
+    queryKey: ["resources"],
+    queryFn: async () => {
+      const data = await call<ResourcesTopic>("GET", "/system/resources");
+      store.apply({ kind: "snapshot", topic: "resources", data, at: Date.now() });
+      return data;
+    },
+    enabled: false,
+    retry: false,
+  });
+  const actions = (
+    <Button
+      icon="refresh"
+      kind="quiet"
+      label="Refresh system resources"
+      busy={refresh.isFetching}
+      onClick={() => void refresh.refetch()}
+    />
+  );
+  const hosts = Object.entries(held?.data.hosts ?? {});
+  return (
+    <Section id="system" title="System resources" at={held?.at} actions={actions}>
+      {refresh.error && <p className="reason">{refresh.error.message}</p>}
+      {!held && <Waiting what="system resources" lines={2} onRetry={connection.retry} />}
+      {held && hosts.length < 2 && <Meters of={held.data} />}
+      {hosts.length > 1 &&
+        hosts.map(([name, host]) => (
+          <div key={name}>
+            <h3>{name}</h3>
+            <Meters of={host} />
+          </div>
+        ))}
+    </Section>
+  );
+}
+
+function Meters({ of: { cpu_percent, memory, disk, gpu } }: { of: HostResources }) {
+  const devices = gpu?.devices ?? [];
+  if (cpu_percent == null && !memory && !disk && devices.length === 0) {
+    return <Empty icon="screen">No host has reported yet.</Empty>;
+  }
+  return (
+    <ul className="meters">
+      {devices.map((device, index) => (
+        <Gpu key={index} device={device} many={devices.length > 1 ? ` ${index + 1}` : ""} />
+      ))}
+      <Meter kind="cpu" title="CPU" percent={cpu_percent} />
+      <Meter kind="memory" title="Memory" percent={memory?.percent} detail={memory && used(memory.used, memory.total)} />
+      <Meter
+        kind="disk"
+        title="Models disk"
+        percent={disk?.percent}
+        error={disk?.error}
+        detail={disk?.free != null && disk.total != null && `${bytes(disk.free)} free of ${bytes(disk.total)}`}
+      />
+    </ul>
+  );
+}
+
+function Gpu({ device, many }: { device: NonNullable<NonNullable<HostResources["gpu"]>["devices"]>[number]; many: string }) {
+  const { name, memory_used, memory_total, utilization, error } = device;
+  if (error) return <Meter kind="gpuLoad" title={`GPU${many}`} percent={undefined} error={error} detail={name} />;
+  const known = memory_used != null && memory_total != null && memory_total > 0;
+  return (
+    <>
+      <Meter
+        kind="gpuMemory"
+        title={`GPU${many} memory`}
+        percent={known ? (100 * memory_used) / memory_total : undefined}
+        detail={known && used(memory_used * MEGA, memory_total * MEGA)}
+      />
+      <Meter kind="gpuLoad" title={`GPU${many} load`} percent={utilization} detail={name} />
+    </>
+  );
+}
+
+function used(part: number, whole: number): string {
+  return `${bytes(part)} of ${bytes(whole)}`;
+}
+
+interface MeterProps {
+  kind: keyof typeof THRESHOLDS;
+  title: string;
+  percent: number | null | undefined;
+  detail?: string | false | null | undefined;
+  error?: string | null | undefined;
+}
+
+/** A reading that is missing or failed says so: it is never a zero. */
+function Meter({ kind, title, percent, detail, error }: MeterProps) {
+  const failed = error != null && error !== "";
+  const known = percent != null && !failed;
+  const tone = known ? level(kind, percent) : "idle";
+  return (
+    <li className={`meter ${failed ? "bad" : tone}`}>
+      <div className="line">
+        <span className="title">{title}</span>
+        {tone === "warn" || tone === "bad" ? <Badge tone={tone}>{LEVEL_WORDS[tone]}</Badge> : null}
+        {failed && <Badge tone="bad">probe failed</Badge>}
+      </div>
+      <strong className="figure">{known ? <>{Math.round(percent)}<small>%</small></> : "–"}</strong>
+      {known && (
+        <div
+          role="meter"
+          aria-label={title}
+          aria-valuemin={0}
+          aria-valuemax={100}
+          aria-valuenow={Math.round(percent)}
+          aria-valuetext={`${Math.round(percent)}%, ${LEVEL_WORDS[level(kind, percent)]}`}
+          className={`bar ${tone}`}
+        >
+          <i style={{ transform: `scaleX(${Math.min(100, percent) / 100})` }} />
+        </div>
+      )}
+      {failed ? <p className="reason">{error}</p> : <p className="muted">{detail || (known ? "\u00a0" : "No reading yet")}</p>}
+    </li>
+  );
+}
+
+export default { id: "system", title: "System resources", order: 30, w: 4, component: System } satisfies Widget;
