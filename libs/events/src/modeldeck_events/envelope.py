@@ -141,3 +141,9 @@ def quote(value: str) -> str:
 def unquote_value(value: str) -> str:
     """Undo `quote`."""
     return unquote(value) if "%" in value else value
+
+
+def parse_headers(raw: bytes) -> dict[str, str]:
+    """Return the headers of a message as it came over the wire (`NATS/1.0`, then `Name: value` lines)."""
+    lines = raw.decode("utf-8", "replace").split("\r\n")
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines[1:]) if name}

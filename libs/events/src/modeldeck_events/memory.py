@@ -46,6 +46,11 @@ class MemoryStore:
         self._check_available()
         return Position(self._epoch, len(self._records))
 
+    async def last_seq(self, subject: str) -> int:
+        """Return the last sequence of one subject, 0 when it has none."""
+        self._check_available()
+        return self._last.get(subject, 0)
+
     async def append(self, subject: str, events: Sequence[Event], *, expected_seq: int, meta: Meta) -> int:
         """Append as `EventStore.append` promises."""
         if not events:

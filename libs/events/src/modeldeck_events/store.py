@@ -80,6 +80,10 @@ class EventStore(Protocol):
         """Return the log's epoch and last sequence."""
         ...
 
+    async def last_seq(self, subject: str) -> int:
+        """Return the last sequence of one subject, 0 when it has none: what the guard compares with."""
+        ...
+
     async def append(self, subject: str, events: Sequence[Event], *, expected_seq: int, meta: Meta) -> int:
         """Append `events` to `subject` if its last sequence is `expected_seq` (0: none yet); return the last seq.
 

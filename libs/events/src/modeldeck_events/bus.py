@@ -1,0 +1,141 @@
+"""One process's access to the bus: the store, requests to services, readings."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+import nats.errors
+import structlog
+from nats.js import JetStreamContext
+
+from modeldeck_events import envelope, registry, subjects, topology
+from modeldeck_events.connection import Connection
+from modeldeck_events.errors import UnavailableError
+from modeldeck_events.jetstream import RETRY_S, JetStreamStore
+from modeldeck_events.message import Command, Reading, Reply
+from modeldeck_events.ordered import OPEN_ERRORS, OrderedConsumer
+
+READINGS_AT_ONCE = 500
+_REPLY = msgspec.json.Decoder(Reply)
+_READING_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    reading.KIND: msgspec.json.Decoder(reading) for reading in registry.READINGS
+}
+_log = structlog.get_logger(__name__)
+
+
+class Bus:
+    """A connection and what is done over it. `name` is the service, the source of its readings."""
+
+    def __init__(self, nc: Connection, name: str) -> None:
+        self.nc = nc
+        self.name = name
+        self.js: JetStreamContext = nc.jetstream()
+        self.store = JetStreamStore(nc, self.js)
+
+    async def close(self) -> None:
+        """Send what is buffered, then close."""
+        if not self.nc.is_closed:
+            try:
+                if self.nc.is_connected:
+                    await self.nc.flush(timeout=2)
+            except (nats.errors.Error, OSError) as error:
+                _log.debug("last flush failed", reason=str(error))
+            await self.nc.close()
+
+    async def request(self, command: Command, timeout_s: float = 5.0, *, service: str = "") -> Reply:
+        """Ask the command's service (or `service`) and return its answer.
+
+        Raises UnavailableError when none came within `timeout_s`. The service may have done it all the same: repeating
+        the same command with the same `command_id` is safe.
+        """
+        name = service or command.SERVICE
+        subject = subjects.command(name, command.VERB)
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        await self.nc.wait_usable(timeout_s)
+        left = max(0.05, deadline - asyncio.get_running_loop().time())
+        try:
+            message = await self.nc.request(subject, registry.encode(command), timeout=left)
+            return _REPLY.decode(message.data)
+        except nats.errors.NoRespondersError as error:
+            raise UnavailableError(f"the service {name} is not running") from error
+        except (nats.errors.Error, OSError) as error:
+            raise UnavailableError(f"the service {name} did not answer within {timeout_s:g} s") from error
+        except msgspec.DecodeError as error:
+            raise UnavailableError(f"the service {name} answered something else than a reply: {error}") from error
+
+    async def publish_reading(self, subject: str, reading: Reading, *, latest_only: bool = False) -> None:
+        """Publish a measurement; with `latest_only` it replaces all earlier ones of its subject.
+
+        While NATS is away the reading is dropped: a newer one will come, and the newest counts.
+        """
+        if not self.nc.is_connected:
+            return
+        headers = {
+            "ce-specversion": envelope.SPEC_VERSION,
+            "ce-id": uuid.uuid4().hex,
+            "ce-source": envelope.quote(self.name),
+            "ce-type": f"modeldeck.reading.{reading.KIND}.v1",
+            "ce-datacontenttype": envelope.CONTENT_TYPE,
+        }
+        if latest_only:
+            headers["Nats-Rollup"] = "sub"
+        try:
+            await self.nc.publish(subject, registry.encode(reading), headers=headers)
+        except (nats.errors.Error, OSError) as error:
+            _log.debug("reading dropped", subject=subject, reason=str(error))
+
+    async def follow_readings(
+        self, patterns: Sequence[str] = ("rdg.>",), *, history: bool = False
+    ) -> AsyncIterator[Reading]:
+        """Yield the newest reading of each subject, then every later one, for ever, through any outage.
+
+        With `history` everything still kept (about an hour) comes first, in order. After an outage the newest ones are
+        repeated. A reading that cannot be decoded, or is of an unknown kind, is skipped.
+        """
+        failures = 0
+        seq = 0
+        while True:
+            try:
+                await self.nc.wait_usable()
+                newest_only = not history or seq > 0
+                consumer = await OrderedConsumer.open(self.nc, topology.READINGS, patterns, newest_only=newest_only)
+                try:
+                    while True:
+                        for message in await consumer.take(READINGS_AT_ONCE):
+                            failures, seq = 0, message.seq
+                            reading = decode_reading(message.subject, message.data)
+                            if reading is not None:
+                                yield reading
+                finally:
+                    await consumer.close()
+            except (*OPEN_ERRORS, UnavailableError) as error:
+                if self.nc.is_closed:
+                    raise UnavailableError("the connection to NATS is closed") from error
+                _log.debug("following readings again", reason=str(error))
+                await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
+                failures += 1
+
+
+async def connect(url: str, name: str) -> Bus:
+    """Connect as service `name`, waiting for as long as there is no NATS; streams are made by `topology.ensure`."""
+    nc = Connection()
+    await nc.open(url, name)
+    return Bus(nc, name)
+
+
+def decode_reading(subject: str, data: bytes) -> Reading | None:
+    """Return the reading, None when its kind is unknown or it breaks its schema (which is logged)."""
+    kind = subject.split(".", 2)[1] if subject.startswith("rdg.") else ""
+    decoder = _READING_DECODERS.get(kind)
+    if decoder is None:
+        return None
+    try:
+        reading: Reading = decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _log.warning("reading breaks its schema; skipped", subject=subject, reason=str(error))
+        return None
+    return reading
