@@ -1,0 +1,64 @@
+"""Reading the fields of one mapping: wrong shapes become warnings, never exceptions, never silence."""
+
+from __future__ import annotations
+
+from modeldeck_events.presets import PresetWarning
+
+from catalog.capped_yaml import Node
+
+MAX_TEXT_CHARS = 4000
+_TRUE = frozenset(("true", "yes", "on"))
+_FALSE = frozenset(("false", "no", "off"))
+
+
+class Fields:
+    """One mapping of a catalog; `what` names it in the warnings that gather in `warnings`."""
+
+    def __init__(self, what: str, node: dict[str, Node]) -> None:
+        self.what = what
+        self.warnings: list[PresetWarning] = []
+        self._node = node
+
+    def warn(self, code: str, message: str) -> None:
+        """Note an oddity."""
+        self.warnings.append(PresetWarning(code=code, message=f"{self.what}: {message}" if self.what else message))
+
+    def get(self, name: str) -> Node:
+        """Return the field as it stands in the file, None when it is absent or null."""
+        return self._node.get(name)
+
+    def text(self, name: str, *, max_chars: int = MAX_TEXT_CHARS) -> str:
+        """Return the field's text, "" when there is none; a longer one is cut and said so."""
+        value = self._node.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            self.warn("invalid_field", f"`{name}` is not text and not used")
+            return ""
+        value = value.strip()
+        if len(value) > max_chars:
+            self.warn("invalid_field", f"`{name}` is longer than {max_chars} characters and cut there")
+        return value[:max_chars]
+
+    def flag(self, name: str) -> bool:
+        """Return whether the field says true; absent or not understood means false."""
+        value = self._node.get(name)
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if value is not None and word not in _TRUE | _FALSE:
+            self.warn("invalid_field", f"`{name}` must be true or false; it is read as false")
+        return word in _TRUE
+
+    def texts(self, name: str, *, max_items: int, max_chars: int) -> tuple[str, ...]:
+        """Return a list of texts; what is no text, too long or too many is left out and said so."""
+        value = self._node.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.warn("invalid_field", f"`{name}` is no list and not used")
+            return ()
+        kept = [item.strip() for item in value if isinstance(item, str) and len(item) <= max_chars][:max_items]
+        if len(kept) < len(value):
+            self.warn(
+                "invalid_field", f"{len(value) - len(kept)} of `{name}` are no text, too long or too many; left out"
+            )
+        return tuple(kept)

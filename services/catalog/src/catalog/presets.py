@@ -1,0 +1,180 @@
+"""Bytes of a presets.yaml to validated presets, pure; every oddity becomes a warning that a person sees.
+
+The layout: `metadata` (version, last_updated), `categories` (name to description and type) and `presets` (id to name,
+category, type, description, download_size, files, use_case, tags). A file has path, url, size, and optionally
+size_bytes, sha256, optional. One mapping per preset goes through `preset.read_preset`, whatever file it stands in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+from modeldeck_events.presets import Category, PresetDefinition, PresetWarning
+
+from catalog import capped_yaml, preset, sharing
+from catalog.capped_yaml import Node
+from catalog.fields import Fields
+
+MAX_PRESET_BYTES = 512 * 1024
+"""One preset travels in one message; NATS takes 1 MiB by default."""
+MAX_CATEGORIES = 200
+MAX_CATALOG_WARNINGS = 200
+_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ROUTE_WORDS = frozenset(("categories", "queue", "refresh"))
+
+
+class InvalidCatalogError(ValueError):
+    """The bytes are no catalog: it must never replace one that is. Its code is `invalid_catalog`."""
+
+    code = "invalid_catalog"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What a presets.yaml says. `version` is never empty: without one it is derived from the content."""
+
+    version: str
+    presets: tuple[PresetDefinition, ...]
+    categories: tuple[Category, ...] = ()
+    last_updated: datetime | None = None
+    warnings: tuple[PresetWarning, ...] = ()
+
+
+def parse_catalog(data: bytes) -> Catalog:
+    """Return the catalog in `data`; raises InvalidCatalogError when there is not one usable preset in it."""
+    try:
+        document = capped_yaml.read(data)
+    except capped_yaml.YamlRefusedError as error:
+        raise InvalidCatalogError(f"not a usable YAML file: {error}") from error
+    root = document.root
+    if not isinstance(root, dict):
+        raise InvalidCatalogError("the file is empty or no mapping; `presets:` is expected at its top")
+    entries = root.get("presets")
+    if not isinstance(entries, dict) or not entries:
+        raise InvalidCatalogError("`presets` is missing, empty or no mapping from preset id to preset")
+    doubled, warnings = _split_duplicates(document.duplicates)
+    presets, refused = _read_presets(entries, _category_types(root), doubled)
+    warnings += refused
+    if not presets:
+        raise InvalidCatalogError(f"none of the {len(entries)} presets can be used; the first: {refused[0].message}")
+    presets = _within_message_size(sharing.warn(presets), warnings)
+    categories = _categories(root, presets, warnings)
+    version, last_updated = _metadata(root, data, len(entries), warnings)
+    return Catalog(version, tuple(presets), categories, last_updated, _capped(warnings))
+
+
+def _split_duplicates(paths: tuple[capped_yaml.Path, ...]) -> tuple[dict[str, list[str]], list[PresetWarning]]:
+    """Return the doubled keys inside each preset, and warnings about those elsewhere."""
+    inside: dict[str, list[str]] = {}
+    warnings = []
+    for path in paths:
+        if len(path) > 2 and path[0] == "presets":
+            inside.setdefault(path[1], []).append(".".join(path[2:])[:200])
+        else:
+            name = ascii(".".join(path)[:200])
+            warnings.append(_warning("duplicate_key", f"{name} is in the file more than once; the last one counts"))
+    return inside, warnings
+
+
+def _read_presets(
+    entries: dict[str, Node], types: dict[str, str], doubled: dict[str, list[str]]
+) -> tuple[list[PresetDefinition], list[PresetWarning]]:
+    presets, refused = [], []
+    for preset_id, entry in entries.items():
+        try:
+            _check_id(preset_id)
+            presets.append(preset.read_preset(preset_id, entry, types=types, doubled=doubled.get(preset_id, ())))
+        except preset.PresetRefusedError as error:
+            name = ascii(preset_id if len(preset_id) <= 80 else preset_id[:77] + "...")
+            refused.append(_warning("invalid_preset", f"the preset {name} is left out: {error}"))
+    return presets, refused
+
+
+def _check_id(preset_id: str) -> None:
+    """Ids stand in URLs and subjects, so only plain ones are taken, and none that is a word of a route."""
+    if not _ID.fullmatch(preset_id) or not preset_id.strip("."):
+        raise preset.PresetRefusedError("an id has 1 to 128 letters, digits, dots, - or _")
+    if preset_id in _ROUTE_WORDS:
+        raise preset.PresetRefusedError("this id is a word of the HTTP interface; choose another")
+
+
+def _within_message_size(presets: list[PresetDefinition], warnings: list[PresetWarning]) -> list[PresetDefinition]:
+    kept = []
+    for item in presets:
+        size = len(msgspec.json.encode(item))
+        if size <= MAX_PRESET_BYTES:
+            kept.append(item)
+        else:
+            warnings.append(_warning("invalid_preset", f"the preset {item.id} is left out: it is {size} bytes large"))
+    return kept
+
+
+def _category_types(root: dict[str, Node]) -> dict[str, str]:
+    categories = root.get("categories")
+    if not isinstance(categories, dict):
+        return {}
+    types = {name: entry.get("type") for name, entry in categories.items() if isinstance(entry, dict)}
+    return {name: value for name, value in types.items() if isinstance(value, str)}
+
+
+def _categories(
+    root: dict[str, Node], presets: list[PresetDefinition], warnings: list[PresetWarning]
+) -> tuple[Category, ...]:
+    stated = root.get("categories")
+    found: dict[str, Category] = {}
+    if stated is not None and not isinstance(stated, dict):
+        warnings.append(_warning("invalid_field", "`categories` is no mapping from name to category; it is not used"))
+    for name, entry in stated.items() if isinstance(stated, dict) else ():
+        fields = Fields(f"the category {name[:80]!a}", entry if isinstance(entry, dict) else {})
+        if entry is not None and not isinstance(entry, dict):
+            fields.warn("invalid_field", "it is no mapping; only its name is used")
+        short = name[: preset.MAX_NAME_CHARS]
+        found[short] = Category(name=short, description=fields.text("description"), type=fields.text("type"))
+        warnings.extend(fields.warnings)
+    for item in presets:
+        found.setdefault(item.category, Category(name=item.category, type=item.type))
+    if len(found) > MAX_CATEGORIES:
+        warnings.append(
+            _warning("invalid_field", f"only the first {MAX_CATEGORIES} of {len(found)} categories are kept")
+        )
+    return tuple(found.values())[:MAX_CATEGORIES]
+
+
+def _metadata(
+    root: dict[str, Node], data: bytes, count: int, warnings: list[PresetWarning]
+) -> tuple[str, datetime | None]:
+    """Return version and date; warns of what does not fit."""
+    node = root.get("metadata")
+    fields = Fields("metadata", node if isinstance(node, dict) else {})
+    if node is not None and not isinstance(node, dict):
+        fields.warn("invalid_field", "it is no mapping and not used")
+    version = fields.text("version", max_chars=preset.MAX_NAME_CHARS)
+    stated, moment = fields.text("last_updated", max_chars=64), None
+    if stated:
+        try:
+            moment = datetime.fromisoformat(stated)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            moment = None
+            fields.warn("invalid_field", f"last_updated {stated!a} is no date")
+    total = fields.text("total_presets", max_chars=20)
+    if total and total != str(count):
+        fields.warn("count_mismatch", f"total_presets says {total!a}, the file holds {count}")
+    warnings.extend(fields.warnings)
+    return version or f"sha256-{hashlib.sha256(data).hexdigest()[:12]}", moment
+
+
+def _capped(warnings: list[PresetWarning]) -> tuple[PresetWarning, ...]:
+    if len(warnings) <= MAX_CATALOG_WARNINGS:
+        return tuple(warnings)
+    rest = len(warnings) - MAX_CATALOG_WARNINGS
+    more = _warning("more_warnings", f"and {rest} more oddities of the catalog file itself")
+    return (*warnings[:MAX_CATALOG_WARNINGS], more)
+
+
+def _warning(code: str, message: str) -> PresetWarning:
+    return PresetWarning(code=code, message=message)
