@@ -98,7 +98,8 @@ class DownloadFileCompleted(DownloadEvent, frozen=True, kw_only=True):
     """One file stands whole under its final name.
 
     `action`: downloaded, present (already there and right) or linked (same content elsewhere, hard link or copy).
-    `fetched_bytes` came over the network in this attempt, `resumed_from_bytes` were already in staging.
+    `fetched_bytes` came over the network in this attempt, `resumed_from_bytes` were already in staging. `mtime_ns` is
+    the file's modification time on the disk: a later one tells that somebody changed it.
     """
 
     TYPE: ClassVar[str] = "modeldeck.download.file-completed.v1"
@@ -113,6 +114,7 @@ class DownloadFileCompleted(DownloadEvent, frozen=True, kw_only=True):
     etag: str | None = None
     fetched_bytes: int = 0
     resumed_from_bytes: int = 0
+    mtime_ns: int | None = None
 
 
 class DownloadFileFailed(DownloadEvent, frozen=True, kw_only=True):
