@@ -1,0 +1,36 @@
+"""The `modeldeck` command: `up` and `doctor` of this package beside the client commands of the gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gateway.cli import app
+
+from modeldeck_local.doctor import doctor
+from modeldeck_local.up import up
+
+
+def run_up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (MODELDECK_HOST, 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (MODELDECK_PORT, 8420); 0: any.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Event store, token, logs (MODELDECK_DATA_DIR).")] = None,
+    models_dir: Annotated[Path | None, typer.Option(help="Models folder (MODELDECK_MODELS_DIR).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Generated model files from a local origin.")] = False,
+) -> None:
+    """Run the whole product until Ctrl-C: nats-server and the four services."""
+    given = {"HOST": host, "PORT": port, "DATA_DIR": data_dir, "MODELS_DIR": models_dir}
+    choices = {name: str(value) for name, value in given.items() if value is not None}
+    raise typer.Exit(up(choices, is_demo=demo))
+
+
+def main() -> None:
+    """Run the command line."""
+    app.command("up", rich_help_panel="This machine")(run_up)
+    app.command("doctor", rich_help_panel="This machine")(doctor)
+    app()
+
+
+if __name__ == "__main__":
+    main()
