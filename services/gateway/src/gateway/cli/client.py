@@ -1,0 +1,269 @@
+"""The gateway's HTTP API as methods.
+
+ApiError            the gateway refused or failed; `code` is stable, `detail` is in plain words
+UnreachableError    nothing answered, or what answered is not Modeldeck
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Self
+from urllib.parse import quote
+
+import httpx
+
+from gateway.cli.settings import Address
+from gateway.cli.text import plain
+
+Json = dict[str, Any]
+
+API = "/api/v1"
+_TIMEOUT = httpx.Timeout(30, connect=5)
+_REFRESH_TIMEOUT = httpx.Timeout(45, connect=5)  # the catalog's own limit for fetching is 30 s
+_PAGE = 200
+
+
+class ApiError(Exception):
+    """The gateway answered with an error."""
+
+    def __init__(self, status: int, code: str, detail: str, body: Json | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.body = status, code, detail, body or {}
+
+    @property
+    def passing(self) -> bool:
+        """True when asking again later may help."""
+        return self.status in {429, 502, 503, 504}
+
+
+class UnreachableError(Exception):
+    """The gateway could not be asked."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """What an id given by a person names."""
+
+    kind: Literal["presets", "downloads"]
+    id: str
+
+    @property
+    def path(self) -> str:
+        """Path below the API's base, escaped."""
+        return f"/{self.kind}/{quote(self.id, safe='')}"
+
+
+class Client:
+    """One gateway. Use it as a context manager; methods raise ApiError and UnreachableError."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        headers = {"Accept": "application/json", "User-Agent": "modeldeck-cli"}
+        if address.token:
+            headers["Authorization"] = f"Bearer {address.token}"
+        # A proxy from the environment is for the world outside; a loopback address would be the proxy's own.
+        self._http = httpx.Client(
+            base_url=address.url, headers=headers, timeout=_TIMEOUT, trust_env=not address.loopback
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def readiness(self) -> tuple[bool, Json]:
+        """Whether the gateway's read models have caught up, and what it says about it; works without a token."""
+        response = self._send("GET", "/readyz")
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        return response.status_code == 200, body if isinstance(body, dict) else {}
+
+    def queue(self) -> Json:
+        """Return the queue object."""
+        return self._call("GET", f"{API}/presets/queue/status")
+
+    def resources(self) -> Json:
+        """Return the newest host samples."""
+        return self._call("GET", f"{API}/system/resources")
+
+    def presets(self) -> list[Json]:
+        """Return every preset of the catalog."""
+        found: list[Json] = []
+        params: dict[str, str | int] = {"limit": _PAGE}
+        while True:
+            page = self._call("GET", f"{API}/presets/", params=params)
+            items = _list(page, "presets")
+            found += items
+            cursor = page.get("next_cursor")
+            if cursor:
+                params["cursor"] = str(cursor)
+            elif items and len(found) < int(page.get("total") or 0):
+                params["offset"] = len(found)
+            else:
+                return found
+
+    def download(self, download_id: str) -> Json:
+        """Return one download."""
+        return self._call("GET", f"{API}{Target('downloads', download_id).path}")
+
+    def events(self, after: int) -> Iterator[Json]:
+        """Yield the log's entries after a sequence, to its present end."""
+        while True:
+            page = self._call("GET", f"{API}/events", params={"after": after, "limit": _PAGE})
+            entries = _list(page, "events")
+            for entry in entries:
+                if int(entry["seq"]) > after:
+                    after = int(entry["seq"])
+                    yield entry
+            if len(entries) < _PAGE:
+                return
+
+    def plan(self, presets: list[str]) -> Json:
+        """Return what installing these presets would need, per volume."""
+        return self._call("POST", f"{API}/downloads/plan", json={"presets": presets})
+
+    def find(self, given_id: str) -> Target:
+        """Return whether an id names a preset or a download, by asking; 404 (ApiError) when it names neither."""
+        if given_id and given_id not in {".", ".."}:
+            kinds: tuple[tuple[Literal["presets", "downloads"], str], ...] = (
+                ("presets", "id"),
+                ("downloads", "download_id"),
+            )
+            for kind, field in kinds:
+                target = Target(kind, given_id)
+                try:
+                    body = self._call("GET", f"{API}{target.path}")
+                except ApiError as error:
+                    if error.status not in {404, 422}:
+                        raise
+                else:
+                    # Routes such as /presets/categories answer too, but not with an object of that id.
+                    if given_id in (body.get(field), body.get("id")):
+                        return target
+        raise ApiError(404, "not_found", f"there is no preset and no download {plain(given_id)!r}")
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def install(self, preset_id: str, *, force: bool) -> Json:
+        """Queue a preset; returns `{preset_id, status, download_id}`."""
+        return self._write("POST", f"{Target('presets', preset_id).path}/install", params={"force": _flag(force)})
+
+    def install_url(self, body: Json) -> Json:
+        """Queue a single file; `body` is `{url, path, sha256?, size_bytes?}`."""
+        return self._write("POST", "/downloads", body=body)
+
+    def act(self, target: Target, verb: str, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
+        """Ask for a change of one preset's or download's state."""
+        return self._write("POST", f"{target.path}/{verb}", params=params, body=body)
+
+    def configure(self, changes: Json) -> Json:
+        """Change the pool's settings: `{max_concurrent?, bandwidth_limit?, paused?}`."""
+        return self._write("PATCH", "/downloads/settings", body=changes)
+
+    def refresh(self) -> Json:
+        """Fetch the catalog again."""
+        return self._write("POST", "/presets/refresh", timeout=_REFRESH_TIMEOUT)
+
+    # -- streaming -------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def stream(self, topics: str, last_event_id: str, silence_s: float) -> Iterator[Iterator[bytes]]:
+        """Open the live stream; yields its raw chunks. More than `silence_s` without a byte is UnreachableError."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if last_event_id:
+            headers["Last-Event-ID"] = last_event_id
+        timeout = httpx.Timeout(silence_s, connect=5)
+        with (
+            self._transport_errors(),
+            self._http.stream(
+                "GET", f"{API}/stream", params={"topics": topics}, headers=headers, timeout=timeout
+            ) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+                raise _api_error(response)
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise self._not_modeldeck()
+            yield response.iter_bytes()
+
+    # -- inner parts -----------------------------------------------------------------------------------------------
+
+    def _write(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        timeout: httpx.Timeout = _TIMEOUT,
+    ) -> Json:
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        return self._call(method, f"{API}{path}", params=params, json=body, headers=key, timeout=timeout)
+
+    def _call(self, method: str, path: str, **options: Any) -> Json:
+        response = self._send(method, path, **options)
+        if response.is_error:
+            raise _api_error(response)
+        if response.status_code == 204:
+            return {}
+        try:
+            body = response.json()
+        except ValueError:
+            raise self._not_modeldeck() from None
+        if not response.is_success or not isinstance(body, dict):
+            raise self._not_modeldeck()
+        return body
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        with self._transport_errors():
+            return self._http.request(method, path, **options)
+
+    def _not_modeldeck(self) -> UnreachableError:
+        return UnreachableError(f"what answers at {self.address.url} is not Modeldeck; check --url")
+
+    @contextlib.contextmanager
+    def _transport_errors(self) -> Iterator[None]:
+        url = self.address.url
+        try:
+            yield
+        except httpx.ConnectError:
+            raise UnreachableError(f"nothing answers at {url}; start the product with `modeldeck up`") from None
+        except httpx.TimeoutException as error:
+            late = "connection" if isinstance(error, httpx.ConnectTimeout) else "answer"
+            raise UnreachableError(f"no {late} from {url} in time; `modeldeck queue` tells what became of it") from None
+        except httpx.TransportError as error:
+            raise UnreachableError(f"the connection to {url} broke: {plain(error) or type(error).__name__}") from None
+        except httpx.DecodingError:
+            raise self._not_modeldeck() from None
+        except httpx.InvalidURL as error:
+            raise UnreachableError(f"{url} cannot be used: {plain(error)}") from None
+
+
+def _api_error(response: httpx.Response) -> ApiError:
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    body = body if isinstance(body, dict) else {}
+    code = plain(body.get("code") or f"http_{response.status_code}")
+    detail = body.get("detail") or body.get("title") or response.reason_phrase
+    return ApiError(response.status_code, code, plain(detail if isinstance(detail, str) else str(detail)), body)
+
+
+def _list(page: Json, name: str) -> list[Json]:
+    items = page.get(name)
+    if not isinstance(items, list):
+        raise UnreachableError(f"the gateway's answer has no list {name!r}; is it of the same version?")
+    return items
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
