@@ -18,7 +18,8 @@ from rich.console import Console
 
 from modeldeck_local import settings as up_settings
 from modeldeck_local.nats_process import NatsServerError, find_server, version_of
-from modeldeck_local.up import StartError, claim_port
+from modeldeck_local.supervisor import StartError
+from modeldeck_local.up import claim_port
 
 LOW_SPACE_BYTES = 10_000_000_000
 Verdict = Literal["ok", "warning", "problem"]
