@@ -1,0 +1,140 @@
+"""Connections to where a hop leads: addresses checked before and after connecting, kept open between files."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+
+from aiohappyeyeballs import start_connection
+
+from downloader.limits import BandwidthLimiter
+from downloader.sources import Hop, check_address
+from downloader.transfer.errors import LinkError
+from downloader.transfer.http import USER_AGENT, Connection, Response, keep_window_near
+
+HAPPY_EYEBALLS_DELAY_S = 0.25
+CONNECT_TIMEOUT_S = 30.0
+IDLE_S = 15.0
+MAX_IDLE = 32
+
+AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
+
+
+class HttpClient:
+    """Sends GET requests along hops; at most `MAX_IDLE` connections are kept for the next file."""
+
+    def __init__(
+        self, limiter: BandwidthLimiter, stall_timeout_s: float, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self._limiter = limiter
+        self._stall_timeout_s = stall_timeout_s
+        self._ssl = ssl_context
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+
+    async def get(self, hop: Hop, headers: dict[str, str]) -> Response:
+        """Return the answer's head. A kept connection that turns out dead is replaced without a word."""
+        fields = [
+            ("Host", hop.netloc),
+            ("User-Agent", USER_AGENT),
+            ("Accept", "*/*"),
+            ("Accept-Encoding", "identity"),
+            *headers.items(),
+        ]
+        if hop.authorization is not None:
+            fields.append(("Authorization", hop.authorization))
+        while (kept := self._kept(hop)) is not None:
+            try:
+                return await kept.ask(fields)
+            except LinkError as error:
+                if error.code != "closed_early":
+                    raise
+        connection = await self._connect(hop)
+        return await connection.ask(fields)
+
+    def release(self, response: Response) -> None:
+        """Give a finished response's connection back for the next request, or close it."""
+        response.close()
+        connection = response.connection
+        now = asyncio.get_running_loop().time()
+        fresh = [each for each in self._idle if each.idle and now - each.idle_since < IDLE_S]
+        for each in self._idle:
+            if each not in fresh:
+                each.abort()
+        self._idle = fresh
+        if connection.idle and connection not in fresh:
+            fresh.append(connection)
+            if len(fresh) > MAX_IDLE:
+                fresh.pop(0).abort()
+
+    async def close(self) -> None:
+        """Close every connection and wait until the sockets are gone."""
+        for connection in self._open:
+            connection.abort()
+        self._idle.clear()
+        for connection in self._open:
+            await connection.gone.wait()
+        self._open.clear()
+
+    def _kept(self, hop: Hop) -> Connection | None:
+        now = asyncio.get_running_loop().time()
+        for index in range(len(self._idle) - 1, -1, -1):
+            connection = self._idle[index]
+            if connection.hop.origin == hop.origin and connection.hop.listed_literally == hop.listed_literally:
+                del self._idle[index]
+                if connection.idle and now - connection.idle_since < IDLE_S:
+                    connection.hop = hop
+                    return connection
+                connection.abort()
+        return None
+
+    async def _connect(self, hop: Hop) -> Connection:
+        loop = asyncio.get_running_loop()
+        limit_s = min(CONNECT_TIMEOUT_S, self._stall_timeout_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                sock = await self._dial(hop)
+                try:
+                    _, connection = await loop.create_connection(
+                        lambda: Connection(hop, self._limiter, self._stall_timeout_s),
+                        sock=sock,
+                        ssl=self._tls() if hop.scheme == "https" else None,
+                        server_hostname=hop.host if hop.scheme == "https" else None,
+                    )
+                except BaseException:
+                    sock.close()
+                    raise
+        except ssl.SSLError as error:
+            message = f"The TLS connection to {hop.netloc} failed: {error.reason or error}."
+            certificate = isinstance(error, ssl.SSLCertVerificationError)
+            raise LinkError("tls_failed", message, retryable=not certificate, host=hop.netloc) from error
+        except TimeoutError as error:
+            message = f"{hop.netloc} could not be reached within {limit_s:g} s."
+            raise LinkError("connection_failed", message, retryable=True, host=hop.netloc) from error
+        except OSError as error:
+            message = f"{hop.netloc} could not be reached: {error.strerror or error}."
+            raise LinkError("connection_failed", message, retryable=True, host=hop.netloc) from error
+        self._open = {each for each in self._open if not each.closed} | {connection}
+        return connection
+
+    async def _dial(self, hop: Hop) -> socket.socket:
+        """Connect to an address that was checked, and check the peer that was really reached."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(hop.host, hop.port, type=socket.SOCK_STREAM)
+        for info in found:
+            check_address(hop, str(info[4][0]))
+        sock = await start_connection(found, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S, interleave=1)
+        try:
+            check_address(hop, str(sock.getpeername()[0]))
+        except BaseException:
+            sock.close()
+            raise
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_window_near(sock)
+        return sock
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._ssl is None:
+            self._ssl = ssl.create_default_context()
+        return self._ssl
