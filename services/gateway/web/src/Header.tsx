@@ -58,13 +58,16 @@ export function Header() {
         <Button icon="refresh" busy={refresh.pending} disabled={refresh.pending} onClick={() => refresh.run(refreshPresets())}>
           {refresh.pending ? "Refreshing…" : "Refresh catalog"}
         </Button>
-        <Button
-          icon={queue?.paused ? "play" : "pause"}
-          disabled={!queue}
-          onClick={() => queue && run(pauseQueue(!queue.paused))}
-        >
-          {queue?.paused ? "Resume downloads" : "Pause downloads"}
-        </Button>
+        {queue?.paused ? (
+          <Button icon="play" kind="primary" onClick={() => run(pauseQueue(false))}>
+            Resume queue
+          </Button>
+        ) : (
+          <a className="button" href="/docs">
+            <Icon name="code" />
+            <span>API reference</span>
+          </a>
+        )}
       </nav>
       <div className="own">
         <Button icon={SCHEME_ICONS[scheme]} label={`Colours: ${scheme}. Change`} onClick={nextScheme} />

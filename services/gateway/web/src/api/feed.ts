@@ -128,6 +128,7 @@ export class Feed {
     };
     on("hello", (data) => {
       if (typeof data["heartbeat_s"] === "number") this.#heartbeatMs = data["heartbeat_s"] * 1000;
+      this.#watch();
       this.#failuresWithId = 0;
       if (this.#lastId && data["resumed"] === false) this.#options.emit({ kind: "reset" });
       this.#emitAlive();

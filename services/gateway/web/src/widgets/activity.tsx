@@ -21,6 +21,7 @@ export function merged(live: readonly ActivityEntry[], before: readonly Activity
 function iconOf({ type, status }: ActivityEntry): IconName {
   if (status === "failed") return "cross";
   if (status === "completed") return "check";
+  if (status === "paused") return "pause";
   return type === "download" ? "download" : "activity";
 }
 

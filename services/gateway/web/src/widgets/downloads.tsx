@@ -40,7 +40,7 @@ function Downloads() {
       at={held.at}
       actions={
         <Button icon={paused ? "play" : "pause"} kind="quiet" onClick={() => run(pauseQueue(!paused))}>
-          {paused ? "Resume queue" : "Pause queue"}
+          {paused ? "Resume all" : "Pause all"}
         </Button>
       }
     >

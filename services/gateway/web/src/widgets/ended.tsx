@@ -1,9 +1,12 @@
+import { useState } from "react";
 import { retry, useCommand } from "../api/commands";
 import { useNow, useTopic } from "../api/useLive";
 import type { EndedItem } from "../api/types";
 import type { Widget } from "../board/registry";
 import { ago, bytes } from "../format";
 import { Badge, Button, Section, type Tone } from "../ui";
+
+const SHOWN = 3;
 
 const LABELS: Record<EndedItem["status"], [string, Tone]> = {
   completed: ["Completed", "ok"],
@@ -15,25 +18,38 @@ function Ended() {
   const held = useTopic("queue");
   const now = useNow(30_000);
   const { run } = useCommand();
+  const [all, setAll] = useState(false);
   const items = Object.values(held?.data.completed ?? {}).sort((a, b) =>
     (b.finished_at ?? "").localeCompare(a.finished_at ?? ""),
   );
   if (!held || items.length === 0) return null;
   return (
-    <Section id="ended" title="Recently ended" count={items.length} at={held.at}>
+    <Section
+      id="ended"
+      title="Recently ended"
+      count={items.length}
+      at={held.at}
+      actions={
+        items.length > SHOWN && (
+          <Button kind="quiet" onClick={() => setAll(!all)}>
+            {all ? "Show fewer" : `Show all ${items.length}`}
+          </Button>
+        )
+      }
+    >
       <ul className="ended-list">
-        {items.map((item) => {
+        {items.slice(0, all ? undefined : SHOWN).map((item) => {
           const [label, tone] = LABELS[item.status];
           return (
             <li key={item.download_id}>
               <Badge tone={tone}>{label}</Badge>
               <div className="what">
                 <span className="name">{item.name}</span>
-                <span className="muted">
+                <p className="muted">
                   {[item.total_bytes != null && bytes(item.total_bytes), item.finished_at && ago(item.finished_at, now)]
                     .filter(Boolean)
                     .join(" · ")}
-                </span>
+                </p>
                 {item.status === "failed" && item.error && <p className="reason">{item.error}</p>}
               </div>
               {item.status !== "completed" && (

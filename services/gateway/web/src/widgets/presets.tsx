@@ -107,7 +107,7 @@ function Presets() {
             <label className="search">
               <Icon name="search" />
               <span className="sr">Search presets</span>
-              <input id="preset-search" type="search" placeholder="Search name, tag, category" value={text} onChange={(event) => setText(event.target.value)} />
+              <input id="preset-search" type="search" placeholder="Search presets" value={text} onChange={(event) => setText(event.target.value)} />
             </label>
             <label>
               <span className="sr">Category</span>
@@ -188,7 +188,7 @@ const PresetCard = memo(function PresetCard({ id }: { id: string }) {
   const size = preset.size_bytes ? bytes(preset.size_bytes) : preset.download_size;
   const busy = card === "downloading" || card === "paused";
   return (
-    <li className={`preset ${card}`} data-preset={id}>
+    <li className="preset" data-state={card} data-preset={id}>
       <div className="line">
         <h3 className="name">{preset.name}</h3>
         <Badge tone={tone}>{preset.status === "verifying" ? "Verifying" : preset.status === "retrying" ? "Retrying" : label}</Badge>
@@ -233,10 +233,11 @@ function Warnings({ of: { warnings = [], name } }: { of: Preset }) {
   const codes = [...new Set(warnings.map((warning) => warning.code.replaceAll("_", " ")))];
   return (
     <details className="warnings">
-      <summary aria-label={`${warnings.length} warnings about ${name}: ${codes.join(", ")}`}>
+      <summary>
         <Icon name="warning" />
         <span>
-          {warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}: {codes.join(", ")}
+          {warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}
+          <span className="sr"> about {name}</span>: {codes.join(", ")}
         </span>
       </summary>
       <ul>

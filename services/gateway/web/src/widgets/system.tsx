@@ -112,15 +112,15 @@ function Meter({ kind, title, percent, detail, error }: MeterProps) {
         {tone === "warn" || tone === "bad" ? <Badge tone={tone}>{LEVEL_WORDS[tone]}</Badge> : null}
         {failed && <Badge tone="bad">probe failed</Badge>}
       </div>
-      <strong className="figure">{known ? <>{Math.round(percent)}<small>%</small></> : "–"}</strong>
+      <strong className="figure">{known ? <>{Math.floor(percent)}<small>%</small></> : "–"}</strong>
       {known && (
         <div
           role="meter"
           aria-label={title}
           aria-valuemin={0}
           aria-valuemax={100}
-          aria-valuenow={Math.round(percent)}
-          aria-valuetext={`${Math.round(percent)}%, ${LEVEL_WORDS[level(kind, percent)]}`}
+          aria-valuenow={Math.floor(percent)}
+          aria-valuetext={`${Math.floor(percent)}%, ${LEVEL_WORDS[level(kind, percent)]}`}
           className={`bar ${tone}`}
         >
           <i style={{ transform: `scaleX(${Math.min(100, percent) / 100})` }} />

@@ -1,0 +1,311 @@
+import { act, cleanup, fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Endings } from "../src/Endings";
+import activity, { merged } from "../src/widgets/activity";
+import downloads from "../src/widgets/downloads";
+import ended from "../src/widgets/ended";
+import presetsWidget, { cardOf, search } from "../src/widgets/presets";
+import system from "../src/widgets/system";
+import { dismiss } from "../src/toasts";
+import { gateway, live, page, preset, presets, problem, queue, resources } from "./page";
+
+const Downloads = downloads.component;
+const Ended = ended.component;
+const Presets = presetsWidget.component;
+const System = system.component;
+const Activity = activity.component;
+
+const running = {
+  download_id: "d1",
+  preset_id: "p1",
+  name: "Flux",
+  status: "downloading" as const,
+  progress: 41.9,
+  downloaded_bytes: 4_190_000_000,
+  total_bytes: 10_000_000_000,
+  speed: "45.2 MB/s",
+  eta: "2m 8s",
+  file: { path: "diffusion_models/flux.safetensors", kind: "diffusion_models", index: 2, count: 3 },
+  attempt: 1,
+};
+const waiting = (id: string, position: number, status: "queued" | "paused" = "queued") => ({
+  download_id: id,
+  preset_id: `p-${id}`,
+  name: `Model ${id}`,
+  status,
+  position,
+  total_bytes: 1_000_000_000,
+});
+
+beforeEach(() => {
+  HTMLDialogElement.prototype.showModal ??= function show(this: HTMLDialogElement) {
+    this.open = true;
+  };
+  vi.stubGlobal("IntersectionObserver", class {
+    observe() {}
+    disconnect() {}
+  });
+});
+
+afterEach(() => {
+  cleanup();
+  for (let id = 0; id < 200; id += 1) dismiss(id);
+  vi.unstubAllGlobals();
+});
+
+describe("download queue", () => {
+  it("is hidden while nothing is active or queued", () => {
+    const { store } = page(<Downloads />);
+    act(() => live(store, { queue: queue() }));
+    expect(screen.queryByRole("region", { name: /download queue/i })).toBeNull();
+  });
+
+  it("shows progress, amount, speed, rest and file of the running download", async () => {
+    const { store } = page(<Downloads />);
+    live(store, { queue: queue({ current: "d1", active: { d1: running } }) });
+    const region = await screen.findByRole("region", { name: "Download queue (1 active)" });
+    expect(within(region).getByRole("progressbar").getAttribute("aria-valuenow")).toBe("41");
+    for (const text of ["41%", "4.2 GB of 10.0 GB", "45.2 MB/s", "2m 8s left", "flux.safetensors"]) {
+      expect(within(region).getByText(text)).toBeTruthy();
+    }
+    expect(within(region).getByText(/File 2 of 3 · diffusion model/)).toBeTruthy();
+  });
+
+  it("lists waiting ones by position, paused ones too, and moves them", async () => {
+    const requests = gateway(() => Response.json({}));
+    const { store } = page(<Downloads />);
+    live(store, { queue: queue({ queue: { b: waiting("b", 2, "paused"), a: waiting("a", 1), c: waiting("c", 3) } }) });
+    await screen.findByText("Model a");
+    const names = () => screen.getAllByRole("heading", { level: 4 }).map((heading) => heading.textContent);
+    expect(names()).toEqual(["Model a", "Model b", "Model c"]);
+    expect(screen.getByText("Paused")).toBeTruthy();
+    fireEvent.click(screen.getByRole("button", { name: "Move Model c to the top" }));
+    await waitFor(() => expect(names()).toEqual(["Model c", "Model a", "Model b"]));
+    await waitFor(() => expect(requests).toHaveLength(1));
+    expect(requests[0]).toMatchObject({ method: "POST", url: "/api/v1/downloads/c/move", body: { position: 1 } });
+  });
+
+  it("pauses at once, and takes it back with the server's reason", async () => {
+    let refuse: (response: Response) => void = () => undefined;
+    const requests = gateway(() => new Promise((resolve) => (refuse = resolve)));
+    const { store } = page(<Downloads />);
+    live(store, { queue: queue({ current: "d1", active: { d1: running } }) });
+    fireEvent.click(await screen.findByRole("button", { name: "Pause Flux" }));
+    await screen.findByText("Paused");
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/p1/pause"));
+    refuse(problem(409, "It is being verified and cannot be paused now."));
+    await screen.findByText("It is being verified and cannot be paused now.");
+    expect(screen.getByText("Downloading")).toBeTruthy();
+  });
+
+  it("asks what shall become of the bytes before it cancels", async () => {
+    const requests = gateway(() => Response.json({}));
+    const { store } = page(<Downloads />);
+    live(store, { queue: queue({ current: "d1", active: { d1: running } }) });
+    fireEvent.click(await screen.findByRole("button", { name: "Cancel Flux" }));
+    fireEvent.click(screen.getByRole("radio", { name: /Delete it/ }));
+    expect(requests).toHaveLength(0);
+    fireEvent.click(screen.getByRole("button", { name: "Cancel download" }));
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/p1/cancel?keep_partial=false"));
+  });
+
+  it("controls single files by their download", async () => {
+    const requests = gateway(() => Response.json({}));
+    const { store } = page(<Downloads />);
+    live(store, { queue: queue({ active: { d1: { ...running, preset_id: null } } }) });
+    fireEvent.click(await screen.findByRole("button", { name: "Pause Flux" }));
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/downloads/d1/pause"));
+  });
+
+  it("says since when its data is old", async () => {
+    const { store } = page(<Downloads />);
+    live(store, { queue: queue({ current: "d1", active: { d1: running } }) });
+    store.apply({ kind: "status", status: { phase: "stale", since: Date.now() - 5_000 } });
+    expect(await screen.findByText(/^Stale data · /)).toBeTruthy();
+  });
+});
+
+describe("recently ended", () => {
+  it("shows the reason of a failure in line, and retries", async () => {
+    const requests = gateway(() => Response.json({ status: "retrying" }));
+    const { store } = page(<Ended />);
+    const failed = { ...running, status: "failed" as const, error: "403: licence not accepted", finished_at: "2026-01-01T00:00:00Z" };
+    live(store, { queue: queue({ completed: { d1: failed } }) });
+    await screen.findByText("403: licence not accepted");
+    fireEvent.click(screen.getByRole("button", { name: "Retry Flux" }));
+    await waitFor(() => expect(screen.queryByText("403: licence not accepted")).toBeNull());
+    expect(requests[0]?.url).toBe("/api/v1/presets/p1/retry");
+  });
+
+  it("says when a download that was seen running has ended, and only then", async () => {
+    const { store } = page(<Endings />);
+    const old = { ...running, download_id: "old", name: "Old", status: "completed" as const };
+    live(store, { queue: queue({ active: { d1: running }, completed: { old } }) });
+    await waitFor(() => expect(store.view().topics.queue).toBeDefined());
+    await act(() => new Promise((resolve) => requestAnimationFrame(() => resolve(undefined))));
+    live(store, { queue: queue({ completed: { old, d1: { ...running, status: "completed" } } }) });
+    await screen.findByText("Installed and verified.");
+    expect(screen.queryByText("Old")).toBeNull();
+  });
+});
+
+describe("presets", () => {
+  const all = presets(
+    preset("a", { status: "installed", installed: true, category: "Video" }),
+    preset("b", { category: "Video", tags: ["fp8"], warnings: [{ code: "path_conflict", message: "vae.safetensors has two sources." }] }),
+    preset("c", { status: "queued" }),
+    preset("d", { status: "downloading", progress: 12.7 }),
+    preset("e", { status: "paused", progress: 40 }),
+    preset("f", { status: "failed", error: "No space left." }),
+  );
+  const card = (id: string) => document.querySelector<HTMLElement>(`[data-preset="${id}"]`)!;
+
+  it("has the six states with their buttons", async () => {
+    const { store } = page(<Presets />);
+    live(store, { presets: all });
+    await screen.findByText("Preset a");
+    const seen = ["a", "b", "c", "d", "e", "f"].map((id) => [
+      card(id).querySelector(".badge")?.textContent,
+      card(id).querySelector("button")?.textContent,
+    ]);
+    expect(seen).toEqual([
+      ["Installed", undefined],
+      ["Available", "Install"],
+      ["Queued", "In Queue"],
+      ["Downloading", "Pause"],
+      ["Paused", "Resume"],
+      ["Failed", "Retry"],
+    ]);
+    expect(within(card("c")).getByText("Waiting…")).toBeTruthy();
+    expect(within(card("d")).getByText("12%")).toBeTruthy();
+    expect(within(card("f")).getByText("No space left.")).toBeTruthy();
+    expect(within(card("b")).getByText("vae.safetensors has two sources.")).toBeTruthy();
+  });
+
+  it("installs: queued at once, back to available with the reason when refused", async () => {
+    let refuse: (response: Response) => void = () => undefined;
+    gateway(() => new Promise((resolve) => (refuse = resolve)));
+    const { store } = page(<Presets />);
+    live(store, { presets: all });
+    fireEvent.click(await screen.findByRole("button", { name: "Install Preset b" }));
+    await waitFor(() => expect(card("b").querySelector(".badge")?.textContent).toBe("Queued"));
+    refuse(problem(409, "Another preset claims vae.safetensors."));
+    await screen.findByText("Another preset claims vae.safetensors.");
+    expect(card("b").querySelector(".badge")?.textContent).toBe("Available");
+  });
+
+  it("filters by words, category and status", () => {
+    const query = { text: "", category: "", status: "all" as const };
+    expect(search(all.presets, { ...query, text: "PRESET fp8" })).toEqual(["b"]);
+    expect(search(all.presets, { ...query, category: "Video" })).toEqual(["a", "b"]);
+    expect(search(all.presets, { ...query, status: "progress" })).toEqual(["c", "d", "e"]);
+  });
+
+  it("says so when nothing fits, and clears", async () => {
+    const { store } = page(<Presets />);
+    live(store, { presets: all });
+    fireEvent.change(await screen.findByRole("searchbox"), { target: { value: "nothing like it" } });
+    fireEvent.click(await screen.findByRole("button", { name: "Clear filters" }));
+    await screen.findByText("Preset a");
+  });
+
+  it("is loading, then in error, never empty, while there is no answer", async () => {
+    const { store, connection } = page(<Presets />);
+    expect(screen.getByText("Loading presets…")).toBeTruthy();
+    store.apply({ kind: "status", status: { phase: "connecting", since: Date.now() - 5_000 } });
+    fireEvent.click(await screen.findByRole("button", { name: "Try again" }));
+    expect(connection.retry).toHaveBeenCalledOnce();
+  });
+
+  it("maps every state of the server to a card", () => {
+    const states = ["available", "cancelled", "verifying", "retrying", "completed"] as const;
+    expect(states.map((status) => cardOf(preset("x", { status })))).toEqual([
+      "available",
+      "available",
+      "downloading",
+      "downloading",
+      "installed",
+    ]);
+  });
+});
+
+describe("system resources", () => {
+  const meter = (name: string) => screen.findByRole("meter", { name });
+
+  it("classes at the limits upward", async () => {
+    const { store } = page(<System />);
+    live(store, {
+      resources: resources({ memory: { total: 10, used: 7, percent: 70 }, disk: { total: 100, used: 95, free: 5, percent: 95 } }),
+    });
+    expect((await meter("Memory")).getAttribute("aria-valuetext")).toBe("70%, high");
+    expect((await meter("Models disk")).getAttribute("aria-valuetext")).toBe("95%, critical");
+    expect((await meter("CPU")).getAttribute("aria-valuetext")).toBe("12%, normal");
+  });
+
+  it("hides GPUs that are not there", async () => {
+    const { store } = page(<System />);
+    live(store, { resources: resources({ gpu: { devices: [] } }) });
+    await meter("CPU");
+    expect(screen.queryByText(/GPU/)).toBeNull();
+  });
+
+  it("shows both figures of a GPU", async () => {
+    const { store } = page(<System />);
+    live(store, { resources: resources({ gpu: { devices: [{ name: "RTX", memory_used: 12_000, memory_total: 24_000, utilization: 85 }] } }) });
+    expect((await meter("GPU memory")).getAttribute("aria-valuetext")).toBe("50%, normal");
+    expect((await meter("GPU load")).getAttribute("aria-valuetext")).toBe("85%, critical");
+  });
+
+  it("shows a failed disk probe as an error, never as zero", async () => {
+    const { store } = page(<System />);
+    live(store, { resources: resources({ disk: { error: "Input/output error" } }) });
+    await screen.findByText("Input/output error");
+    expect(screen.getByText("probe failed")).toBeTruthy();
+    expect(screen.queryByRole("meter", { name: "Models disk" })).toBeNull();
+  });
+});
+
+describe("activity", () => {
+  const entry = (id: string, minute: number) => ({
+    id,
+    type: "download",
+    status: "completed",
+    title: `Entry ${id}`,
+    timestamp: `2026-01-01T00:0${minute}:00Z`,
+    link: "/models?preset=x",
+  });
+
+  it("joins what was and what comes, each once, newest first", () => {
+    expect(merged([entry("3", 3), entry("2", 2)], [entry("2", 2), entry("1", 1)]).map(({ id }) => id)).toEqual(["3", "2", "1"]);
+  });
+
+  it("inserts live, and clears", async () => {
+    const kept = [entry("1", 1)];
+    const requests = gateway(({ method }) => {
+      if (method === "GET") return Response.json({ activities: [...kept] });
+      kept.length = 0;
+      return new Response(null, { status: 204 });
+    });
+    const { store } = page(<Activity />);
+    await screen.findByText("Entry 1");
+    store.apply({ kind: "entry", entry: entry("2", 2) });
+    await screen.findByText("Entry 2");
+    fireEvent.click(screen.getByRole("button", { name: "Clear all activity" }));
+    await screen.findByText("No recent activity");
+    expect(requests.map(({ method }) => method)).toContain("DELETE");
+  });
+
+  it("links only to pages of this product", async () => {
+    gateway(() => Response.json({ activities: [{ ...entry("1", 1), link: "javascript:alert(1)" }, { ...entry("2", 2), link: "//evil" }] }));
+    page(<Activity />);
+    await screen.findByText("Entry 1");
+    expect(screen.queryByRole("link")).toBeNull();
+  });
+
+  it("shows an error with its reason, not an empty list", async () => {
+    gateway(() => problem(401, "Sign in first."));
+    page(<Activity />);
+    await screen.findByText(/Sign in first\./);
+    expect(screen.queryByText("No recent activity")).toBeNull();
+  });
+});
