@@ -1,1 +1,1 @@
-"""Projects the event log into read models and serves them over HTTP and SSE, with the dashboard and the command line."""
+"""Projects the event log into read models, serves them over HTTP and SSE with the dashboard, and is the command line."""

@@ -1,0 +1,212 @@
+"""The activity feed: facts that a person wants to know, as one kind of entry for every view (R-140, R-145, R-245a).
+
+`entry` is a pure function of one record, so the same entry comes from the board, from a replay of the log, and from
+any gateway. Clearing hides what stands up to a position of the log; nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from modeldeck_events import downloads as d
+from modeldeck_events import presets as p
+from modeldeck_events import system as s
+from modeldeck_events.store import Record
+from modeldeck_events.subjects import untoken
+
+from gateway.boards import words
+from gateway.boards.board import Json, known
+from gateway.boards.downloads import Downloads
+
+KEPT = 1000
+SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>")
+"""Where the facts stand that can become entries."""
+
+Named = Callable[[str], d.Target | None]
+"""Finds the target of a download id."""
+
+
+class Told(NamedTuple):
+    """One line of the feed before its identity: how it ended, and what to say."""
+
+    status: str
+    subtitle: str
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """An entry with its position in the log."""
+
+    seq: int
+    data: Json
+
+
+def entry(record: Record, named: Named) -> Json | None:
+    """Return the feed's entry for a fact, None when a person need not know."""
+    event = record.event
+    if isinstance(event, d.DownloadEvent):
+        told = _tell_download(event)
+        return _download_entry(record, event, told, named) if told else None
+    match event:
+        case p.CatalogRefreshed():
+            subtitle = f"{event.total_presets} presets, {event.published} new or changed, {event.withdrawn} withdrawn"
+            return _system_entry(record, "catalog", "completed", ("Preset catalog refreshed", subtitle))
+        case p.CatalogRefreshFailed():
+            return _system_entry(record, "catalog", "failed", ("Preset catalog refresh failed", event.message))
+        case s.MessageDeadLettered():
+            subtitle = f"{event.durable}: {event.reason}"
+            return _system_entry(record, "system", "failed", ("A message could not be handled", subtitle))
+    return None
+
+
+class Activity:
+    """The last entries, and how far each user cleared the feed."""
+
+    VERSION = 1
+
+    def __init__(self, downloads: Downloads, *, kept: int = KEPT) -> None:
+        self._downloads = downloads
+        self._kept = kept
+        self._entries: deque[Entry] = deque(maxlen=kept)
+        self._cleared: dict[str, int] = {}
+        self._dropped_seq = 0
+
+    def named(self, download_id: str) -> d.Target | None:
+        """Return the target of a download."""
+        download = self._downloads.by_id.get(download_id)
+        return download.target if download else None
+
+    def apply(self, record: Record) -> bool:
+        """Fold one fact; true when it made an entry or hid some."""
+        if isinstance(record.event, s.ActivityCleared):
+            self._cleared[record.event.user_id] = record.event.up_to_seq
+            return True
+        data = entry(record, self.named)
+        if data is None:
+            return False
+        if len(self._entries) == self._kept:
+            self._dropped_seq = self._entries[0].seq
+        self._entries.append(Entry(record.seq, data))
+        return True
+
+    def last(self) -> Json | None:
+        """Return the newest entry."""
+        return self._entries[-1].data if self._entries else None
+
+    def cleared(self, user: str) -> int:
+        """Return up to which position the user hid the feed."""
+        return self._cleared.get(user, 0)
+
+    def newest(
+        self, user: str, *, limit: int, before: int | None = None, category: str | None = None
+    ) -> Sequence[Entry]:
+        """Return up to `limit` entries older than `before`, newest first, of those that are kept here."""
+        hidden = self.cleared(user)
+        found: list[Entry] = []
+        for item in reversed(self._entries):
+            if item.seq <= hidden or len(found) == limit:
+                break
+            if (before is None or item.seq < before) and (category is None or category in _vocabulary(item.data)):
+                found.append(item)
+        return found
+
+    @property
+    def complete_after(self) -> int:
+        """Entries at or before this position of the log are not kept here."""
+        return self._dropped_seq
+
+    def state(self) -> Json:
+        """Return the kept entries, newest first."""
+        return {"activities": [item.data for item in reversed(self._entries)]}
+
+    def reset(self) -> None:
+        """Forget everything folded."""
+        self._entries.clear()
+        self._cleared.clear()
+        self._dropped_seq = 0
+
+    def dump(self) -> bytes:
+        """Return the kept entries and the users' marks."""
+        return msgspec.json.encode(_Saved(list(self._entries), self._cleared, self._dropped_seq))
+
+    def load(self, data: bytes) -> None:
+        """Take over what `dump` wrote."""
+        saved = msgspec.json.decode(data, type=_Saved)
+        self._entries = deque(saved.entries, maxlen=self._kept)
+        self._cleared, self._dropped_seq = saved.cleared, saved.dropped_seq
+
+
+class _Saved(msgspec.Struct):
+    entries: list[Entry]
+    cleared: dict[str, int]
+    dropped_seq: int
+
+
+def in_category(data: Json, category: str | None) -> bool:
+    """Tell whether an entry belongs to a category of any of the vocabularies (C-06)."""
+    return category is None or category in _vocabulary(data)
+
+
+def _vocabulary(data: Json) -> tuple[str, ...]:
+    return (data["category"], data["type"], "model") if data["type"] == "download" else (data["category"], data["type"])
+
+
+def _tell_download(event: d.DownloadEvent) -> Told | None:
+    match event:
+        case d.DownloadQueued():
+            return Told("queued", f"{len(event.files)} files" if len(event.files) != 1 else "1 file")
+        case d.DownloadStarted():
+            return Told(
+                "started", "Download started" if event.attempt == 1 else f"Download continues, run {event.attempt}"
+            )
+        case d.DownloadRetryScheduled():
+            return Told("retrying", f"{event.failure.message} (try {event.tries} of {event.max_tries})")
+        case d.DownloadPaused():
+            return Told("paused", event.message or ("Paused" if event.reason == "user" else "Not enough space"))
+        case d.DownloadResumed():
+            return Told("resumed", "Resumed" if event.reason == "user" else "Resumed: there is room again")
+        case d.DownloadRetried():
+            return Told("queued", "Queued again")
+        case d.DownloadCompleted():
+            return Told("completed", f"{words.size(event.total_bytes)} on the disk, verified")
+        case d.DownloadFailed():
+            return Told("failed", event.failure.message)
+        case d.DownloadCancelled():
+            return Told("cancelled", "Cancelled" if event.keep_partial else "Cancelled, partial files deleted")
+    return None
+
+
+def _download_entry(record: Record, event: d.DownloadEvent, told: Told, named: Named) -> Json:
+    target = event.target if isinstance(event, d.DownloadQueued) else named(event.download_id)
+    target_id = target.id if target else untoken(record.subject.rsplit(".", 1)[-1])
+    kind, _, name = target_id.partition(":")
+    link = f"/models?{'preset' if kind == 'preset' else 'file'}={quote(name)}"
+    return known(
+        id=f"dl_{record.seq}",
+        type="download",
+        category="job",
+        status=told.status,
+        title=target.name if target else name,
+        subtitle=told.subtitle,
+        timestamp=words.time(record.time),
+        link=link,
+        download_id=event.download_id,
+        preset_id=name if kind == "preset" else None,
+    )
+
+
+def _system_entry(record: Record, kind: str, status: str, text: tuple[str, str]) -> Json:
+    title, subtitle = text
+    return {
+        "id": f"{kind[:3]}_{record.seq}",
+        "type": kind,
+        "category": "system",
+        "status": status,
+        "title": title,
+        "subtitle": subtitle,
+        "timestamp": words.time(record.time),
+        "link": "/models" if kind == "catalog" else "/activity",
+    }

@@ -1,0 +1,66 @@
+"""What every read model is: a pure fold with a present state, which can be saved as JSON and built again from zero."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from modeldeck_events.store import Record
+
+Json = dict[str, Any]
+
+
+class Board(Protocol):
+    """One read model. `state()` is fresh containers every time: callers may keep it, the board never changes it.
+
+    A value that is not known is absent from the state, never null, except where the API says null.
+    """
+
+    VERSION: int
+    """Version of what `dump` writes; a saved state of another one is not loaded."""
+
+    def apply(self, record: Record) -> bool:
+        """Fold one fact; return whether the visible state may have changed. Never refuses a fact."""
+        ...
+
+    def state(self) -> Json:
+        """Return the present state as the stream's topic shows it."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything folded."""
+        ...
+
+    def dump(self) -> bytes:
+        """Return everything that was folded, as JSON."""
+        ...
+
+    def load(self, data: bytes) -> None:
+        """Take over what `dump` wrote; raises msgspec.ValidationError or DecodeError for anything else."""
+        ...
+
+
+def known(**values: Any) -> Json:
+    """Return the values that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def merge_patch(old: Any, new: Any) -> Any:
+    """Return the RFC 7396 merge patch from `old` to `new`, `{}` when they are equal.
+
+    Parts that are the same object are not compared, so an unchanged part that is kept costs nothing.
+    """
+    patch: Json = {}
+    for key in old:
+        if key not in new:
+            patch[key] = None
+    for key, value in new.items():
+        before = old.get(key)
+        if before is value:
+            continue
+        if isinstance(value, dict) and isinstance(before, dict):
+            inner = merge_patch(before, value)
+            if inner:
+                patch[key] = inner
+        elif before != value or key not in old:
+            patch[key] = value
+    return patch

@@ -1,0 +1,112 @@
+"""All boards as one ordered fold, with what changed since it was last asked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+from modeldeck_events.message import Reading
+from modeldeck_events.readings import DownloadProgress, HostSample
+from modeldeck_events.store import Record
+
+from gateway.boards.activity import Activity
+from gateway.boards.board import Board
+from gateway.boards.downloads import Downloads
+from gateway.boards.presets import Presets
+from gateway.boards.queue import Queue
+from gateway.boards.resources import Resources
+
+SCHEMA = 1
+"""Version of the saved form as a whole; the boards' own versions are added to it."""
+
+
+class Changed(NamedTuple):
+    """Topics that changed, and when the next progress is due to be shown (monotonic seconds)."""
+
+    topics: frozenset[str]
+    next_due: float | None
+
+
+class Boards:
+    """The gateway's read models for one storage pool. `generation` counts the resets: another one is another log."""
+
+    def __init__(self, *, pool: str = "default") -> None:
+        self.pool = pool
+        self.downloads = Downloads()
+        self.queue = Queue(self.downloads, pool=pool)
+        self.presets = Presets(self.downloads, pool=pool)
+        self.activity = Activity(self.downloads)
+        self.resources = Resources(pool=pool)
+        self.generation = 0
+        self.applied = 0
+        self._dirty: set[str] = set()
+
+    @property
+    def schema(self) -> str:
+        """Return what a saved state must be of to be loaded."""
+        return f"{SCHEMA}:" + ",".join(f"{name}={board.VERSION}" for name, board in self._saved_boards().items())
+
+    def apply(self, record: Record) -> None:
+        """Fold one fact into every board; the downloads come first, because others look at them."""
+        self.applied += 1
+        if record.event is None:
+            return
+        self.downloads.apply(record)
+        if self.queue.apply(record):
+            self._dirty.add("queue")
+        if self.presets.apply(record):
+            self._dirty.add("presets")
+        self.activity.apply(record)
+
+    def read(self, reading: Reading) -> None:
+        """Take a reading."""
+        if isinstance(reading, DownloadProgress):
+            self.downloads.read(reading)
+        elif isinstance(reading, HostSample) and self.resources.read(reading):
+            self._dirty.add("resources")
+
+    def take_changes(self, now: float) -> Changed:
+        """Show the progress that is due at `now` and return what changed since the last call."""
+        pending = self.downloads.pending
+        next_due = self.downloads.settle(now) if pending else None
+        if pending:
+            self._dirty.add("queue")
+            for download_id in pending - self.downloads.pending:
+                if self.presets.touch(download_id):
+                    self._dirty.add("presets")
+        changed, self._dirty = frozenset(self._dirty), set()
+        return Changed(changed, next_due)
+
+    def mark(self, topic: str) -> None:
+        """Note that a topic has to be looked at again."""
+        self._dirty.add(topic)
+
+    def reset(self) -> None:
+        """Start from zero: the log was replaced."""
+        for board in self._saved_boards().values():
+            board.reset()
+        self._dirty |= {"queue", "presets"}
+        self.generation += 1
+
+    def dump(self) -> bytes:
+        """Return every saved board as one JSON object."""
+        return msgspec.json.encode({name: msgspec.Raw(board.dump()) for name, board in self._saved_boards().items()})
+
+    def load(self, data: bytes) -> None:
+        """Take over what `dump` wrote; raises msgspec.MsgspecError or KeyError and leaves the boards empty."""
+        try:
+            saved = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+            for name, board in self._saved_boards().items():
+                board.load(bytes(saved[name]))
+        except (msgspec.MsgspecError, KeyError):
+            for board in self._saved_boards().values():
+                board.reset()
+            raise
+
+    def _saved_boards(self) -> dict[str, Board]:
+        return {
+            "downloads": self.downloads,
+            "queue": self.queue,
+            "presets": self.presets,
+            "activity": self.activity,
+        }

@@ -1,0 +1,258 @@
+"""The presets: definitions from the catalog, installed state from the model files' facts, progress from the downloads.
+
+A preset is installed when every file it needs is there, whole, and of the right size where a size is known: the
+catalog's exact one, else that of the last download of the path. Files marked optional are not needed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted, FileSpec
+from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
+from modeldeck_events.presets import (
+    CatalogRefreshed,
+    Category,
+    PresetDefinition,
+    PresetPublished,
+    PresetWarning,
+    PresetWithdrawn,
+)
+from modeldeck_events.store import Record
+
+from gateway.boards import words
+from gateway.boards.board import Json, known
+from gateway.boards.downloads import Download, Downloads
+
+_UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "paused"})
+
+
+class FileOnDisk(msgspec.Struct, kw_only=True):
+    """What is known about one path of the pool: found with this size, or gone since `gone_seq`."""
+
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+    whole: bool | None = None
+    gone_seq: int = 0
+    fetched_bytes: int | None = None
+
+    def satisfies(self, spec: FileSpec) -> bool:
+        """Tell whether this is the whole file that `spec` wants, as far as sizes can say."""
+        if self.size_bytes is None or self.whole is False:
+            return False
+        expected = spec.size_bytes if spec.size_bytes is not None else self.fetched_bytes
+        return expected is None or expected == self.size_bytes
+
+
+class _Saved(msgspec.Struct):
+    definitions: dict[str, PresetDefinition] = {}
+    withdrawn: dict[str, str] = {}
+    files: dict[str, FileOnDisk] = {}
+    categories: tuple[Category, ...] = ()
+    version: str = ""
+    catalog_warnings: tuple[PresetWarning, ...] = ()
+
+
+class Presets:
+    """The board of presets, as seen from one storage pool."""
+
+    VERSION = 1
+
+    def __init__(self, downloads: Downloads, *, pool: str) -> None:
+        self._downloads = downloads
+        self._pool = pool
+        self._saved = _Saved()
+        self._users: dict[str, set[str]] = defaultdict(set)
+        self._views: dict[str, Json] = {}
+
+    def apply(self, record: Record) -> bool:
+        """Fold one fact of a preset, the catalog, a model file or a download (its board has seen that already)."""
+        match record.event:
+            case DownloadEvent(download_id=download_id) as event:
+                return self._download_changed(download_id, event)
+            case ModelFileFound() | ModelFileGone() as event:
+                return self._file_changed(event, record.seq)
+            case PresetPublished(preset=preset):
+                self._define(preset)
+            case PresetWithdrawn(preset_id=preset_id):
+                self._undefine(preset_id)
+            case CatalogRefreshed() as event:
+                self._saved.categories, self._saved.version = event.categories, event.version
+                self._saved.catalog_warnings = event.warnings
+            case _:
+                return False
+        return True
+
+    def touch(self, download_id: str) -> bool:
+        """Note that the download's progress changed; return whether a preset shows it."""
+        download = self._downloads.by_id.get(download_id)
+        preset_id = download.target.preset_id if download else None
+        return preset_id is not None and self._views.pop(preset_id, None) is not None
+
+    def definition(self, preset_id: str) -> PresetDefinition | None:
+        """Return the preset's definition as the catalog has it now."""
+        return self._saved.definitions.get(preset_id)
+
+    def state(self) -> Json:
+        """Return the stream's topic: presets by id (installed ones first, newest first), and the categories by name."""
+        views = {preset_id: self._view(preset_id) for preset_id in self._saved.definitions}
+        ordered = sorted(views.values(), key=lambda view: view.get("modified_at") or "", reverse=True)
+        return {
+            "presets": {view["id"]: view for view in sorted(ordered, key=lambda view: not view["installed"])},
+            "categories": self._categories(views.values()),
+            "version": self._saved.version,
+            "total": len(views),
+            "warnings": [_warning(w) for w in self._saved.catalog_warnings],
+        }
+
+    def reset(self) -> None:
+        """Forget everything folded."""
+        self._saved = _Saved()
+        self._users.clear()
+        self._views.clear()
+
+    def dump(self) -> bytes:
+        """Return definitions, files and categories."""
+        return msgspec.json.encode(self._saved)
+
+    def load(self, data: bytes) -> None:
+        """Take over what `dump` wrote."""
+        saved = msgspec.json.decode(data, type=_Saved)
+        self.reset()
+        self._saved = saved
+        for definition in saved.definitions.values():
+            self._index(definition)
+
+    def _define(self, preset: PresetDefinition) -> None:
+        self._undefine(preset.id)
+        self._saved.definitions[preset.id] = preset
+        self._index(preset)
+
+    def _undefine(self, preset_id: str) -> None:
+        old = self._saved.definitions.pop(preset_id, None)
+        self._views.pop(preset_id, None)
+        for spec in old.files if old else ():
+            self._users[spec.path].discard(preset_id)
+
+    def _index(self, preset: PresetDefinition) -> None:
+        for spec in preset.files:
+            self._users[spec.path].add(preset.id)
+
+    def _download_changed(self, download_id: str, event: DownloadEvent) -> bool:
+        download = self._downloads.by_id.get(download_id)
+        if download is None or download.pool != self._pool:
+            return False
+        if isinstance(event, DownloadFileCompleted):
+            file = self._saved.files.setdefault(event.path, FileOnDisk())
+            file.fetched_bytes = event.size_bytes
+            self._forget_views(self._users.get(event.path, ()))
+        if download.target.preset_id:
+            self._views.pop(download.target.preset_id, None)
+        return True
+
+    def _file_changed(self, event: ModelFileFound | ModelFileGone, seq: int) -> bool:
+        if event.pool != self._pool:
+            return False
+        file = self._saved.files.setdefault(event.path, FileOnDisk())
+        if isinstance(event, ModelFileFound):
+            file.size_bytes, file.modified_at, file.whole = event.size_bytes, event.modified_at, event.whole
+        else:
+            file.size_bytes = file.modified_at = file.whole = None
+            file.gone_seq = seq
+        users = self._users.get(event.path, ())
+        self._forget_views(users)
+        return bool(users)
+
+    def _forget_views(self, preset_ids: Iterable[str]) -> None:
+        for preset_id in preset_ids:
+            self._views.pop(preset_id, None)
+
+    def _view(self, preset_id: str) -> Json:
+        view = self._views.get(preset_id)
+        if view is None:
+            view = self._views[preset_id] = self._render(self._saved.definitions[preset_id])
+        return view
+
+    def _render(self, preset: PresetDefinition) -> Json:
+        download = self._downloads.latest(self._pool, f"preset:{preset.id}")
+        needed = [f for f in preset.files if not f.optional] or list(preset.files)
+        installed = bool(needed) and all(self._has(f) for f in needed)
+        status = self._status(preset, download, installed=installed)
+        progress = 100.0 if status == "installed" else 0.0
+        if download is not None and status in _UNDER_WAY:
+            progress = self._downloads.shown(download).progress or 0.0
+        times = [self._saved.files[f.path].modified_at for f in preset.files if self._has(f)]
+        modified = max((t for t in times if t is not None), default=None) if installed else None
+        size_bytes = preset.size_bytes
+        return known(
+            id=preset.id,
+            name=preset.name,
+            description=preset.description,
+            download_size=preset.download_size or (words.size(size_bytes) if size_bytes is not None else None),
+            size=words.size(size_bytes) if size_bytes is not None else preset.download_size or None,
+            size_bytes=size_bytes,
+            category=preset.category,
+            type=preset.type,
+            installed=installed,
+            status=status,
+            progress=progress,
+            tags=list(preset.tags),
+            use_case=preset.use_case or None,
+            version=preset.version,
+            license=preset.license,
+            modified_at=words.time(modified) if modified else None,
+            download_id=download.download_id if download else None,
+            error=download.error if download and status in {"failed", "retrying", "paused"} else None,
+            warnings=[_warning(w) for w in preset.warnings],
+            files=[self._file(f) for f in preset.files],
+        )
+
+    def _status(self, preset: PresetDefinition, download: Download | None, *, installed: bool) -> str:
+        status = self._downloads.status(download) if download else "available"
+        if status in _UNDER_WAY:
+            return status
+        if installed:
+            return "installed"
+        if download is not None and status == "completed":
+            gone = max(
+                (self._saved.files[f.path].gone_seq for f in preset.files if f.path in self._saved.files), default=0
+            )
+            # Between the end of the download and the inventory's next look the files are there but not found yet.
+            return "available" if gone > download.last_seq else "completed"
+        return status
+
+    def _has(self, spec: FileSpec) -> bool:
+        file = self._saved.files.get(spec.path)
+        return file is not None and file.satisfies(spec)
+
+    def _file(self, spec: FileSpec) -> Json:
+        return known(
+            path=spec.path,
+            url=spec.url,
+            kind=spec.kind or None,
+            size_bytes=spec.size_bytes if spec.size_bytes is not None else spec.approx_size_bytes,
+            sha256=spec.sha256,
+            optional=spec.optional or None,
+            installed=self._has(spec),
+        )
+
+    def _categories(self, views: Iterable[Json]) -> dict[str, Json]:
+        found: dict[str, Json] = {
+            c.name: known(name=c.name, description=c.description or None, type=c.type or None, count=0, installed=0)
+            for c in self._saved.categories
+        }
+        for view in views:
+            entry: dict[str, Any] = found.setdefault(
+                view["category"], {"name": view["category"], "count": 0, "installed": 0}
+            )
+            entry["count"] += 1
+            entry["installed"] += int(view["installed"])
+        return found
+
+
+def _warning(warning: PresetWarning) -> Json:
+    return {"code": warning.code, "message": warning.message}

@@ -1,0 +1,107 @@
+"""The queue object of the API: what runs, what waits and in which order, what ended last, and the pool's settings."""
+
+from __future__ import annotations
+
+import msgspec
+from modeldeck_events.downloads import DownloadEvent
+from modeldeck_events.pools import PoolConfigured
+from modeldeck_events.store import Record
+
+from gateway.boards.board import Json
+from gateway.boards.downloads import ACTIVE, Downloads
+
+COMPLETED_SHOWN = 20
+
+_WAITING_FIELDS = (
+    "preset_id",
+    "download_id",
+    "name",
+    "status",
+    "total_bytes",
+    "downloaded_bytes",
+    "progress",
+    "queued_at",
+    "error",
+    "error_code",
+)
+
+
+class _Saved(msgspec.Struct):
+    seq: int = 0
+    pools: dict[str, PoolConfigured] = {}
+
+
+class Queue:
+    """The queue of every pool, with the settings of `pool`; reads the downloads from their board."""
+
+    VERSION = 1
+
+    def __init__(self, downloads: Downloads, *, pool: str, max_concurrent: int = 1) -> None:
+        self._downloads = downloads
+        self._pool = pool
+        self._default = PoolConfigured(pool=pool, max_concurrent=max_concurrent)
+        self._saved = _Saved()
+
+    def apply(self, record: Record) -> bool:
+        """Fold one fact of a download or a pool; the downloads board has seen it already."""
+        event = record.event
+        if isinstance(event, PoolConfigured):
+            self._saved.pools[event.pool] = event
+        elif not isinstance(event, DownloadEvent):
+            return False
+        self._saved.seq = record.seq
+        return True
+
+    @property
+    def settings(self) -> PoolConfigured:
+        """The settings of the pool that this gateway speaks for."""
+        return self._saved.pools.get(self._pool, self._default)
+
+    def state(self) -> Json:
+        """Return the stream's topic: collections by download id, `current` the id of the first running one."""
+        board = self._downloads
+        running = sorted((x for x in board.open() if x.phase in ACTIVE), key=lambda x: x.run_seq)
+        waiting = sorted((x for x in board.open() if x.phase not in ACTIVE), key=lambda x: x.place)
+        settings = self.settings
+        return {
+            "current": running[0].download_id if running else None,
+            "active": {x.download_id: board.item(x) for x in running},
+            "queue": {
+                x.download_id: _waiting(board.item(x)) | {"position": position}
+                for position, x in enumerate(waiting, start=1)
+            },
+            "completed": {x.download_id: board.item(x) for x in board.ended(COMPLETED_SHOWN)},
+            "active_downloads": len(running),
+            "paused": settings.paused,
+            "max_concurrent": settings.max_concurrent,
+            "bandwidth_limit_bps": settings.bandwidth_limit_bps,
+            "seq": self._saved.seq,
+        }
+
+    def reset(self) -> None:
+        """Forget everything folded."""
+        self._saved = _Saved()
+
+    def dump(self) -> bytes:
+        """Return the settings of the pools and the last fact's position."""
+        return msgspec.json.encode(self._saved)
+
+    def load(self, data: bytes) -> None:
+        """Take over what `dump` wrote."""
+        self._saved = msgspec.json.decode(data, type=_Saved)
+
+
+def queue_object(state: Json) -> Json:
+    """Return the topic's state as HTTP shows it: lists instead of collections by id, `current` in full."""
+    active = state["active"]
+    current = state["current"]
+    return state | {
+        "current": active.get(current) if current else None,
+        "active": list(active.values()),
+        "queue": list(state["queue"].values()),
+        "completed": list(state["completed"].values()),
+    }
+
+
+def _waiting(item: Json) -> Json:
+    return {name: item[name] for name in _WAITING_FIELDS if name in item}
