@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from modeldeck_events.errors import ConflictError
-from modeldeck_events.message import Command, Event
+from modeldeck_events.message import Event
 from modeldeck_events.store import EventStore, Meta
 
 S = TypeVar("S")
-C = TypeVar("C", bound=Command)
+C = TypeVar("C")
 
 FOLD_WAIT_S = 2.0
 FOLD_POLL_S = 0.01

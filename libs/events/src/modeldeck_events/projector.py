@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from modeldeck_events import metrics
 from modeldeck_events.errors import UnavailableError
 from modeldeck_events.store import Batch, EpochChangedError, EventStore, Position, Record
 
@@ -102,6 +103,7 @@ class Projector:
                     apply(record)
                 except Exception:  # noqa: BLE001 - the outermost loop of the folds: logged, counted, survived
                     self.errors += 1
+                    metrics.FOLD_ERRORS.inc()
                     _log.exception("a fold failed on a record", fold=type(fold).__name__, seq=record.seq)
         self.seq = batch.seq
         if self.on_batch is not None:

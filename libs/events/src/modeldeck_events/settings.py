@@ -104,6 +104,8 @@ class ServiceSettings(BaseSettings):
         description="name of the storage pool this downloader and inventory serve",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+    metrics_port: int | None = Field(None, ge=0, le=65535, description="serve Prometheus metrics there, on 127.0.0.1")
+    parent_pipe: int | None = Field(None, description="set by the supervisor: a pipe that closes when it ends")
 
     @property
     def models(self) -> Path:

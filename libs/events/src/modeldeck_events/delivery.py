@@ -1,0 +1,280 @@
+"""Durable policies: each fact of some subjects reaches a handler at least once, and nothing is dropped in silence.
+
+The consumer is ours, not FastStream's: FastStream ignores a changed configuration of a durable that exists, terms a
+message whose handler raised, and stays silent for ever when the consumer is deleted. So we create, update and watch the
+push consumer, and FastStream's subscriber on its deliver subject runs the handler. A message is acked only here:
+
+* handled, or of a type that this version does not know (a newer version's fact): ack
+* UnavailableError: the same message again once the bus answers, however long that takes
+* any other error: nack with a growing delay; after five tries to DEAD_LETTERS
+* PoisonError, an unreadable envelope, a body against its schema: to DEAD_LETTERS at once
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import nats.errors
+import structlog
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from modeldeck_events import envelope, metrics, subjects, system, topology
+from modeldeck_events.bus import Bus
+from modeldeck_events.errors import ConflictError, PoisonError, TransientError, UnavailableError
+from modeldeck_events.store import Meta, Record
+
+ACK_WAIT_S = 30.0
+MAX_TRIES = 5
+FIRST_DELAY_S = 0.5
+WATCH_S = 3.0
+OUTAGE_RETRY_S = 0.5
+PREFETCH = 16
+"""Messages on their way or waiting per handler; few enough to be handled within ACK_WAIT_S."""
+MAX_TRACKED_FAILURES = 1000
+MAX_TRACE_CHARS = 4000
+
+Handler = Callable[[Record], Awaitable[None]]
+Outcome = Literal["handled", "unknown_type", "retried", "dead_lettered"]
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One durable: `start` says where it begins when it is created first, `concurrency` how many handlers run."""
+
+    durable: str
+    subjects: tuple[str, ...]
+    handler: Handler
+    start: Literal["all", "new"] = "all"
+    concurrency: int = 1
+    stream: str = topology.EVENTS
+
+    @property
+    def deliver_subject(self) -> str:
+        """Where the consumer delivers to; shared by all processes that serve the policy."""
+        return f"_INBOX.policy.{self.durable}"
+
+    def consumer(self) -> ConsumerConfig:
+        """Return the consumer's configuration."""
+        return ConsumerConfig(
+            name=self.durable,
+            durable_name=self.durable,
+            deliver_subject=self.deliver_subject,
+            deliver_group=self.durable,
+            deliver_policy=DeliverPolicy.ALL if self.start == "all" else DeliverPolicy.NEW,
+            filter_subjects=list(self.subjects),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT_S,
+            max_ack_pending=PREFETCH * self.concurrency,
+        )
+
+
+class Delivery:
+    """Runs one policy's messages through its handler; `ready` is awaited before each."""
+
+    def __init__(self, bus: Bus, policy: Policy, *, ready: Callable[[], Awaitable[None]]) -> None:
+        self._bus = bus
+        self._policy = policy
+        self._ready = ready
+        self._failures: OrderedDict[int, int] = OrderedDict()
+        self._floor = 0
+        self._epoch = ""
+
+    async def watch(self) -> None:
+        """Keep the consumer there and as configured, for ever; a deleted one is noticed within 3 s and made again."""
+        troubled = False
+        while True:
+            try:
+                await self.ensure()
+                if troubled:
+                    _log.info("consumer is well again", durable=self._policy.durable)
+                troubled = False
+            except (UnavailableError, nats.errors.Error, OSError) as error:
+                if not troubled:
+                    _log.warning("consumer cannot be looked after", durable=self._policy.durable, reason=str(error))
+                troubled = True
+            await asyncio.sleep(WATCH_S)
+
+    async def ensure(self) -> None:
+        """Create or update the consumer; a vanished one goes on after what was acked, or at a new log's start."""
+        policy = self._policy
+        await self._bus.nc.wait_usable(ACK_WAIT_S)
+        config = policy.consumer()
+        try:
+            info = await ensure_consumer(self._bus.js, policy.stream, config, create=not self._epoch)
+        except NotFoundError:
+            if not self._epoch:
+                raise
+            head = await self._bus.store.head()
+            if head.epoch != self._epoch:
+                self._floor, self._epoch = 0, head.epoch
+            _log.warning("consumer was deleted; made again", durable=policy.durable, after=self._floor)
+            again = config.evolve(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._floor + 1)
+            info = await ensure_consumer(self._bus.js, policy.stream, again)
+        if not self._epoch:
+            self._epoch = (await self._bus.store.head()).epoch
+        self._floor = info.ack_floor.stream_seq if info.ack_floor else 0
+
+    async def on_message(self, message: Msg) -> None:
+        """Handle one message and say what became of it to the server."""
+        with structlog.contextvars.bound_contextvars(
+            durable=self._policy.durable, seq=message.metadata.sequence.stream
+        ):
+            async with _in_progress(message):
+                outcome = await self._deliver(message)
+        metrics.DELIVERED.labels(self._policy.durable, outcome).inc()
+
+    async def _deliver(self, message: Msg) -> Outcome:
+        await self._ready()
+        seq = message.metadata.sequence.stream
+        try:
+            record = envelope.unpack(seq, message.subject, message.headers, message.data)
+            if record.event is None:
+                _log.info("fact of an unknown type passed over", type=record.type)
+                await message.ack()
+                return "unknown_type"
+            await self._handle(record)
+        except PoisonError as error:
+            return await self._bury(message, error)
+        except Exception as error:  # noqa: BLE001 - the outermost loop of the handlers: logged, counted, tried again
+            return await self._try_again(message, error)
+        self._failures.pop(seq, None)
+        await message.ack()
+        return "handled"
+
+    async def _handle(self, record: Record) -> None:
+        while True:
+            try:
+                return await self._policy.handler(record)
+            except UnavailableError as error:
+                _log.info("handler waits for the bus", reason=str(error))
+            await asyncio.sleep(OUTAGE_RETRY_S)
+
+    async def _try_again(self, message: Msg, error: Exception) -> Outcome:
+        seq = message.metadata.sequence.stream
+        tries = self._failures[seq] = self._failures.pop(seq, 0) + 1
+        if len(self._failures) > MAX_TRACKED_FAILURES:
+            self._failures.popitem(last=False)
+        if tries >= MAX_TRIES:
+            return await self._bury(message, error)
+        delay_s = error.delay_s if isinstance(error, TransientError) else FIRST_DELAY_S * 2 ** (tries - 1)
+        _log.warning("handler failed; trying again", tries=tries, delay_s=delay_s, reason=describe(error))
+        await message.nak(delay=delay_s)
+        return "retried"
+
+    async def _bury(self, message: Msg, error: Exception) -> Outcome:
+        try:
+            await dead_letter(self._bus, self._policy.durable, message, error)
+        except UnavailableError as unavailable:
+            _log.warning("dead letter could not be kept; trying again", reason=str(unavailable))
+            await message.nak(delay=OUTAGE_RETRY_S)
+            return "retried"
+        self._failures.pop(message.metadata.sequence.stream, None)
+        await message.term()
+        return "dead_lettered"
+
+
+async def dead_letter(bus: Bus, durable: str, message: Msg, error: Exception) -> None:
+    """Keep a message that cannot be handled in DEAD_LETTERS, and say so by the fact `MessageDeadLettered`.
+
+    The original headers and body stay as they were; `Modeldeck-*` headers (percent-encoded) add reason, trace, subject,
+    stream, sequence and deliveries. The caller terms the message. Raises UnavailableError.
+    """
+    origin = message.metadata
+    seq = origin.sequence.stream
+    reason = describe(error)
+    trace = "".join(traceback.format_exception(error))[-MAX_TRACE_CHARS:]
+    headers = {name: value for name, value in (message.headers or {}).items() if not name.startswith("Nats-")} | {
+        "Modeldeck-Durable": durable,
+        "Modeldeck-Reason": envelope.quote(reason),
+        "Modeldeck-Trace": envelope.quote(trace),
+        "Modeldeck-Subject": message.subject,
+        "Modeldeck-Stream": origin.stream,
+        "Modeldeck-Seq": str(seq),
+        "Modeldeck-Deliveries": str(origin.num_delivered),
+        "Nats-Msg-Id": f"{origin.stream}-{seq}-{origin.timestamp.isoformat()}-{durable}",
+    }
+    try:
+        ack = await bus.js.publish(subjects.dead_letter(durable), message.data, headers=headers, timeout=5)
+    except (nats.errors.Error, OSError) as failure:
+        raise UnavailableError(f"DEAD_LETTERS did not answer: {failure}") from failure
+    _log.error(
+        "message went to DEAD_LETTERS", durable=durable, subject=message.subject, dead_seq=ack.seq, reason=reason
+    )
+    fact = system.MessageDeadLettered(
+        durable=durable, subject=message.subject, reason=reason, stream_seq=seq, dead_seq=ack.seq
+    )
+    meta = Meta(source=bus.name, command_id=headers["Nats-Msg-Id"])
+    subject = system.subject(durable)
+    while True:
+        try:
+            await bus.store.append(subject, [fact], expected_seq=await bus.store.last_seq(subject), meta=meta)
+        except ConflictError:  # another process of the service buried something at the same time
+            continue
+        return
+
+
+async def ensure_consumer(
+    js: JetStreamContext, stream: str, config: ConsumerConfig, *, create: bool = True
+) -> ConsumerInfo:
+    """Return the durable consumer as configured: updated when it differs, created when missing (if `create`).
+
+    Where an existing one began stays. Raises NotFoundError when it is missing and not to be created.
+    """
+    try:
+        info: ConsumerInfo = await js.consumer_info(stream, config.durable_name or "")
+    except NotFoundError:
+        if not create:
+            raise
+        return await js.add_consumer(stream, config)
+    wanted = config.evolve(deliver_policy=info.config.deliver_policy, opt_start_seq=info.config.opt_start_seq)
+    have = info.config.as_dict()
+    differs = [key for key, value in wanted.as_dict().items() if value and _plain(have.get(key)) != _plain(value)]
+    if not differs:
+        return info
+    _log.info("consumer has another configuration; updating", durable=config.durable_name, differing=differs)
+    return await js.add_consumer(stream, wanted)
+
+
+def describe(error: Exception) -> str:
+    """Return an error in one line for people."""
+    return str(error) if isinstance(error, PoisonError | TransientError) else f"{type(error).__name__}: {error}"
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, list) else value
+
+
+@contextlib.asynccontextmanager
+async def _in_progress(message: Msg) -> AsyncIterator[None]:
+    """Tell the server that the message is being worked on, for as long as it is."""
+
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(ACK_WAIT_S / 3)
+            try:
+                await message.in_progress()
+            except (nats.errors.Error, OSError) as error:
+                _log.debug("heartbeat not sent", reason=str(error))
+
+    task = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def policy_of(durable: str, patterns: Sequence[str], handler: Handler, **options: object) -> Policy:
+    """Return a policy after checking its name."""
+    if subjects.token(durable) != durable:
+        raise ValueError(f"a durable's name has only letters, digits, - and _: {durable!r}")
+    return Policy(durable, tuple(patterns), handler, **options)  # type: ignore[arg-type]
