@@ -6,7 +6,7 @@ import dataclasses
 import ipaddress
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from modeldeck_events.settings import ServiceSettings, SettingsError, load
 from pydantic import Field, SecretStr
@@ -23,7 +23,7 @@ class ClientSettings(ServiceSettings):
     )
     token: SecretStr = Field(SecretStr(""), description="the local token; default: generated once, kept 0600")
     host: str = Field("127.0.0.1", description="gateway address; a non-loopback host needs auth on")
-    port: int = Field(8420, ge=1, le=65535, description="gateway port")
+    port: int = Field(8420, ge=0, le=65535, description="gateway port")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def find_gateway(url: str | None, token: str | None) -> Address:
     settings = load(ClientSettings)
     given = url or settings.url
     parts = urlsplit(given or _own_url(settings))
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_port(parts):
         raise SettingsError(f"{given!r} is not an address of a gateway; write for example --url http://127.0.0.1:8420")
     if parts.username or parts.password:
         raise SettingsError("the gateway's address must not hold a user or password; give the token with --token")
@@ -61,8 +61,17 @@ def find_gateway(url: str | None, token: str | None) -> Address:
 
 
 def _own_url(settings: ClientSettings) -> str:
+    if settings.port == 0:
+        raise SettingsError("MODELDECK_PORT is 0, which means any; give the address that was printed with --url")
     host = _UNSPECIFIED.get(settings.host, settings.host)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ import unicodedata
 
 _DROPPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _SPACES = {"\t", "\n", "\r", "\u2028", "\u2029", "\x85"}
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _MINUTE_S = 60
 _HOUR_S = 3600
 _DAY_S = 86_400
@@ -26,12 +27,10 @@ def size(count_bytes: float | None) -> str:
     """Return for example "4.8 GB" (decimal units); unknown is "?"."""
     if count_bytes is None:
         return "?"
-    value = float(count_bytes)
-    for unit in ("B", "KB", "MB", "GB"):
-        if abs(value) < 1000:
-            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+    value, unit = float(count_bytes), 0
+    while round(value, 1) >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
 def duration(seconds: float | None) -> str:
