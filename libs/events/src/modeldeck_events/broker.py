@@ -29,19 +29,30 @@ class Broker(NatsBroker):
         super().__init__(logger=None, apply_types=False, decoder=_untouched, graceful_timeout=GRACE_S)
         self._nc = nc
 
-    async def serve(
-        self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[Any]], *, concurrency: int = 1
+    async def answer(
+        self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[bytes]], *, concurrency: int = 1
     ) -> None:
-        """Run `handler` for every message of a subject; what it returns is the answer to a request.
+        """Answer every request on a subject with what `handler` returns; members of one `queue` share the requests."""
+        await self._serve(subject, queue, handler, concurrency=concurrency, no_reply=False)
 
-        With `concurrency` 1 one message after the other. Members of one `queue` share the messages.
+    async def deliver(
+        self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[None]], *, concurrency: int = 1
+    ) -> None:
+        """Run `handler` for every message of a consumer; it acks. With `concurrency` 1 one after the other.
+
+        FastStream must not answer here: the reply subject is the consumer's ack subject, where an empty answer is an
+        ack, also for what the handler has just nacked.
         """
+        await self._serve(subject, queue, handler, concurrency=concurrency, no_reply=True)
+
+    async def _serve(
+        self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[Any]], *, concurrency: int, no_reply: bool
+    ) -> None:
 
         async def handle(message: NatsMessage) -> Any:
             return await handler(message.raw_message)
 
-        # FastStream's own type overloads know the number only as a literal
-        subscriber: LogicSubscriber[Any] = self.subscriber(subject, queue, max_workers=concurrency)
+        subscriber: LogicSubscriber[Any] = self.subscriber(subject, queue, max_workers=concurrency, no_reply=no_reply)
         subscriber(handle)
         if self._connection is not None:
             await subscriber.start()

@@ -185,16 +185,16 @@ class Service:
         await self.bus.nc.open(self.settings.nats_url or DEFAULT_NATS_URL, self.name)
         await self._ensure_streams()
         await self._broker.start()
-        await self._broker.serve(subjects.command(self.name, system.Health.VERB), self.name, self._answer_health)
+        await self._broker.answer(subjects.command(self.name, system.Health.VERB), self.name, self._answer_health)
         for number, projector in enumerate(self.projectors):
             self._supervise(f"fold-{number}", projector.run, when_ready=False)
         self._supervise("streams", self._watch_streams, when_ready=False)
         for command, handler in self._commands.items():
             subject = subjects.command(command.SERVICE, command.VERB)
-            await self._broker.serve(subject, self.name, handler, concurrency=COMMANDS_AT_ONCE)
+            await self._broker.answer(subject, self.name, handler, concurrency=COMMANDS_AT_ONCE)
         for policy in self._policies:
             deliverer = delivery.Delivery(self.bus, policy, ready=self.ready)
-            await self._broker.serve(
+            await self._broker.deliver(
                 policy.deliver_subject, policy.durable, deliverer.on_message, concurrency=policy.concurrency
             )
             self._supervise(f"consumer-{policy.durable}", deliverer.watch, when_ready=False)
@@ -225,7 +225,8 @@ class Service:
                 await self.bus.nc.wait_usable()
                 gone = await topology.missing(self.bus.js)
                 if gone:
-                    _log.error("streams are gone; making them anew", streams=gone)
+                    say = _log.info if gone == [topology.READINGS] else _log.error  # memory ends with the server
+                    say("streams are gone; making them anew", streams=gone)
                     await self._ensure_streams()
             except UnavailableError as error:
                 _log.debug("streams could not be looked at", reason=str(error))
