@@ -105,9 +105,10 @@ def _os_release() -> dict[str, str]:
 def _keyring(uri: str, distribution: str) -> str:
     """Return the keyring which this machine trusts for the archive; "" means apt's default keys."""
     signed_by = re.compile(r"signed-by\s*[:=]\s*(/[^\s\],]+)", re.IGNORECASE)
+    this_archive = re.compile(rf"{re.escape(uri.rstrip('/'))}/?(\s|$)")
     for stanza in _source_stanzas():
         keyring = signed_by.search(stanza)
-        if keyring and uri.rstrip("/") in stanza:
+        if keyring and this_archive.search(stanza):
             return keyring.group(1)
     fallback = KEYRINGS[distribution]
     return str(fallback) if fallback.is_file() else ""

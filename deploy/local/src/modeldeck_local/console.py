@@ -21,7 +21,8 @@ EXPECTED = (
 )
 
 _NATS_LINE = re.compile(r"^\[\d+\] \S+ \S+ \[(?P<level>[A-Z]{3})\] (?P<text>.*)$")
-_QUIET_LINE = re.compile(r"^(INFO|DEBUG)\b")
+_QUIET_LINE = re.compile(r"^(INFO|DEBUG)\b|^Traceback |^\s")
+"""Routine, and the inner lines of a traceback: its last line says what happened, the log has them all."""
 _FIELDS_LEFT_OUT = {"event", "level", "timestamp", "logger", "service"}
 
 

@@ -19,10 +19,14 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str]) -> int:
     """Run the program; only returns where the kernel cannot watch the parent."""
     end_signal, parent, program = int(arguments[0]), int(arguments[1]), arguments[2:]
-    if os.uname().sysname == "Linux":
-        _tie_to_parent(end_signal, parent)
-        os.execvp(program[0], program)  # noqa: S606  # no shell: the program is the supervisor's own choice
-    return run_watched(program, end_signal)
+    try:
+        if os.uname().sysname == "Linux":
+            _tie_to_parent(end_signal, parent)
+            os.execvp(program[0], program)  # noqa: S606  # no shell: the program is the supervisor's own choice
+        return run_watched(program, end_signal)
+    except OSError as error:
+        print(f"{program[0]} cannot be run: {error.strerror}", flush=True)  # noqa: T201  # the supervisor listens
+        return 127
 
 
 def _tie_to_parent(end_signal: int, parent: int) -> None:

@@ -6,10 +6,10 @@ import importlib
 import ipaddress
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from modeldeck_events.settings import ServiceSettings, SettingsError, load
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 SERVICES = ("downloader", "catalog", "telemetry", "gateway")
 
@@ -22,11 +22,13 @@ class UpSettings(ServiceSettings):
     auth: Literal["token", "oidc", "none"] = Field("token", description="`token`, `oidc`, or `none` (loopback only)")
     token: SecretStr | None = Field(None, description="the local token; generated once, kept 0600")
 
-    @model_validator(mode="after")
-    def _auth_is_on_where_others_can_reach_it(self) -> Self:
-        if self.auth == "none" and not is_loopback(self.host):
-            raise ValueError(f"MODELDECK_AUTH=none needs a loopback MODELDECK_HOST, not {self.host}")
-        return self
+    @field_validator("auth")
+    @classmethod
+    def _auth_is_on_where_others_can_reach_it(cls, auth: str, info: ValidationInfo) -> str:
+        host = info.data.get("host", "")
+        if auth == "none" and not is_loopback(host):
+            raise ValueError(f"`none` needs a loopback MODELDECK_HOST, not {host}")
+        return auth
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,94 @@
+import hashlib
+import itertools
+import json
+import struct
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from modeldeck_local.demo.catalog import NOTICE, DemoError, shrink
+from modeldeck_local.demo.content import BLOCK_BYTES, GeneratedFile
+
+HUB = "https://huggingface.co/org/repo/resolve/main"
+
+
+def preset(*files: tuple[str, object], name: str = "P") -> dict[str, object]:
+    entries = [
+        {"path": f"vae/{path}", "url": f"{HUB}/{path}", "size": size, "sha256": "ab" * 32} for path, size in files
+    ]
+    return {"name": name, "description": "Draws.", "download_size": "?", "files": entries}
+
+
+def test_sizes_are_a_hundredth_and_exact_and_hashes_are_gone() -> None:
+    shrunk = shrink({"presets": {"A": preset(("a.safetensors", "4.8GB"), ("b.gguf", "1.2GiB"))}})
+    made = yaml.safe_load(shrunk.catalog_yaml)["presets"]["A"]
+    sizes = [file["size"] for file in made["files"]]
+    assert sizes == [48_000_000, 12_884_896]  # whole steps of 32
+    assert made["download_size"] == "60.9MB"
+    assert made["description"] == f"{NOTICE} Draws."
+    assert not any("sha256" in file for file in made["files"])
+    assert shrunk.hosts == ("huggingface.co",)
+
+
+def test_the_origin_serves_what_the_catalog_states() -> None:
+    shrunk = shrink({"presets": {"A": preset(("a.safetensors", "odd")), "B": preset(("a.safetensors", "odd"))}})
+    manifest = json.loads(shrunk.manifest_json)
+    stated = {file["size"] for p in yaml.safe_load(shrunk.catalog_yaml)["presets"].values() for file in p["files"]}
+    assert stated == {manifest["/org/repo/resolve/main/a.safetensors"]["size_bytes"]}
+
+
+def test_the_smallest_preset_is_slow_and_the_next_flaky() -> None:
+    presets = {
+        "S": preset(("s", "30MB"), name="S"),
+        "M": preset(("m", "1GB"), name="M"),
+        "L": preset(("l", "9GB"), name="L"),
+    }
+    shrunk = shrink({"presets": presets})
+    behaviours = {
+        path.rsplit("/", 1)[1]: entry.get("behaviour") for path, entry in json.loads(shrunk.manifest_json).items()
+    }
+    assert behaviours == {"s": "slow", "m": "flaky", "l": None}
+    assert [p["name"] for p in yaml.safe_load(shrunk.catalog_yaml)["presets"].values()] == [
+        "S (slow server)",
+        "M (flaky server)",
+        "L",
+    ]
+
+
+@pytest.mark.parametrize("content", [None, [], {}, {"presets": [1]}, {"presets": {"A": {"files": [{"path": "x"}]}}}])
+def test_another_shape_is_refused(content: object) -> None:
+    with pytest.raises(DemoError, match="unexpected shape"):
+        shrink(content)
+
+
+def test_a_safetensors_file_has_a_header_that_covers_it_exactly() -> None:
+    file = GeneratedFile("vae/x.safetensors", 1_000_000)
+    (header_bytes,) = struct.unpack("<Q", file.read(0, 8))
+    header = json.loads(file.read(8, 8 + header_bytes))
+    assert header["generated"]["data_offsets"] == [0, file.size_bytes - 8 - header_bytes]
+
+
+def test_a_gguf_file_has_one_tensor_that_covers_it_exactly() -> None:
+    file = GeneratedFile("llm/x.gguf", 32 * 40_000)
+    start = file.read(0, 256)
+    assert start[:4] == b"GGUF"
+    assert struct.unpack("<IQQ", start[4:24]) == (3, 1, 2)
+    place = start.index(b"generated") + len(b"generated")
+    dimensions, numbers, kind, offset = struct.unpack("<IQIQ", start[place : place + 24])
+    header_bytes = -(-(place + 24) // 32) * 32
+    assert (dimensions, kind, offset) == (1, 0, 0)
+    assert header_bytes + numbers * 4 == file.size_bytes
+
+
+@given(cuts=st.lists(st.integers(0, 2 * BLOCK_BYTES + 999), max_size=8))
+def test_a_file_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
+    file = GeneratedFile("vae/x.safetensors", 2 * BLOCK_BYTES + 999)
+    edges = [0, *sorted(cuts), file.size_bytes]
+    pieces = b"".join(file.read(start, stop) for start, stop in itertools.pairwise(edges))
+    assert len(pieces) == file.size_bytes
+    assert hashlib.sha256(pieces).hexdigest() == file.sha256
+
+
+def test_files_differ_by_name() -> None:
+    assert GeneratedFile("a.bin", 5000).sha256 != GeneratedFile("b.bin", 5000).sha256
