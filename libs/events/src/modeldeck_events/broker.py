@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
-from faststream.nats import NatsBroker
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker
 from faststream.nats.message import NatsMessage
 from faststream.nats.subscriber.usecases import LogicSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig
 
 from modeldeck_events.connection import Connection
 
@@ -22,40 +25,48 @@ _log = structlog.get_logger(__name__)
 class Broker(NatsBroker):
     """A NatsBroker that borrows a connection; handlers get the nats-py message as it came.
 
-    Only core subscriptions are made through it, which FastStream never acks: durable consumers are `delivery`'s.
+    Its acknowledgement is always manual; its default (reject on error) would drop a message whose handler raised.
     """
 
     def __init__(self, nc: Connection) -> None:
-        super().__init__(logger=None, apply_types=False, decoder=_untouched, graceful_timeout=GRACE_S)
+        super().__init__(
+            logger=logging.getLogger("faststream"), apply_types=False, decoder=_untouched, graceful_timeout=GRACE_S
+        )
         self._nc = nc
 
     async def answer(
         self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[bytes]], *, concurrency: int = 1
     ) -> None:
         """Answer every request on a subject with what `handler` returns; members of one `queue` share the requests."""
-        await self._serve(subject, queue, handler, concurrency=concurrency, no_reply=False)
 
-    async def deliver(
-        self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[None]], *, concurrency: int = 1
-    ) -> None:
-        """Run `handler` for every message of a consumer; it acks. With `concurrency` 1 one after the other.
-
-        FastStream must not answer here: the reply subject is the consumer's ack subject, where an empty answer is an
-        ack, also for what the handler has just nacked.
-        """
-        await self._serve(subject, queue, handler, concurrency=concurrency, no_reply=True)
-
-    async def _serve(
-        self, subject: str, queue: str, handler: Callable[[Msg], Awaitable[Any]], *, concurrency: int, no_reply: bool
-    ) -> None:
-
-        async def handle(message: NatsMessage) -> Any:
+        async def handle(message: NatsMessage) -> bytes:
             return await handler(message.raw_message)
 
-        subscriber: LogicSubscriber[Any] = self.subscriber(subject, queue, max_workers=concurrency, no_reply=no_reply)
+        subscriber: LogicSubscriber[Any] = self.subscriber(subject, queue, max_workers=concurrency)
         subscriber(handle)
-        if self._connection is not None:
-            await subscriber.start()
+        await subscriber.start()
+
+    async def deliver(
+        self, stream: str, consumer: ConsumerConfig, handler: Callable[[Msg], Awaitable[None]], *, concurrency: int = 1
+    ) -> None:
+        """Run `handler` for every message of a durable push consumer, which must exist; the handler acks.
+
+        FastStream must not answer: the reply subject is the consumer's ack subject, where an empty answer is an ack.
+        """
+
+        async def handle(message: NatsMessage) -> None:
+            await handler(message.raw_message)
+
+        subscriber: LogicSubscriber[Any] = self.subscriber(
+            queue=consumer.deliver_group or "",  # nats-py takes it for the durable's name, too
+            stream=JStream(stream, declare=False),
+            config=consumer,
+            ack_policy=AckPolicy.MANUAL,
+            max_workers=concurrency,
+            no_reply=True,
+        )
+        subscriber(handle)
+        await subscriber.start()
 
     async def stop(self, *_error: object) -> None:
         """End all subscriptions and wait for their handlers, at most 5 s; the connection stays."""

@@ -43,7 +43,7 @@ MAX_TRACKED_FAILURES = 1000
 MAX_TRACE_CHARS = 4000
 
 Handler = Callable[[Record], Awaitable[None]]
-Outcome = Literal["handled", "unknown_type", "retried", "dead_lettered"]
+Outcome = Literal["handled", "unknown_type", "retried", "dead_lettered", "unanswered"]
 _log = structlog.get_logger(__name__)
 
 
@@ -89,7 +89,11 @@ class Delivery:
         self._floor = 0
         self._epoch = ""
 
-    async def watch(self) -> None:
+    async def made(self) -> None:
+        """Return once the consumer stands."""
+        await self.watch(once=True)
+
+    async def watch(self, *, once: bool = False) -> None:
         """Keep the consumer there and as configured, for ever; a deleted one is noticed within 3 s and made again."""
         troubled = False
         while True:
@@ -98,6 +102,8 @@ class Delivery:
                 if troubled:
                     _log.info("consumer is well again", durable=self._policy.durable)
                 troubled = False
+                if once:
+                    return
             except (UnavailableError, nats.errors.Error, OSError) as error:
                 if not troubled:
                     _log.warning("consumer cannot be looked after", durable=self._policy.durable, reason=str(error))
@@ -129,8 +135,12 @@ class Delivery:
         with structlog.contextvars.bound_contextvars(
             durable=self._policy.durable, seq=message.metadata.sequence.stream
         ):
-            async with _in_progress(message):
-                outcome = await self._deliver(message)
+            try:
+                async with _in_progress(message):
+                    outcome = await self._deliver(message)
+            except (nats.errors.Error, OSError) as error:
+                outcome = "unanswered"
+                _log.warning("server was not told what became of the message; it comes again", reason=str(error))
         metrics.DELIVERED.labels(self._policy.durable, outcome).inc()
 
     async def _deliver(self, message: Msg) -> Outcome:

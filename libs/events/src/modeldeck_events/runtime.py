@@ -194,8 +194,9 @@ class Service:
             await self._broker.answer(subject, self.name, handler, concurrency=COMMANDS_AT_ONCE)
         for policy in self._policies:
             deliverer = delivery.Delivery(self.bus, policy, ready=self.ready)
+            await deliverer.made()
             await self._broker.deliver(
-                policy.deliver_subject, policy.durable, deliverer.on_message, concurrency=policy.concurrency
+                policy.stream, policy.consumer(), deliverer.on_message, concurrency=policy.concurrency
             )
             self._supervise(f"consumer-{policy.durable}", deliverer.watch, when_ready=False)
         self._up.set()
