@@ -52,7 +52,7 @@ faults: setup  ## kill, freeze and restart real processes during installs
 	$(PYTEST) tests/faults -s $(ARGS)
 
 bench: setup  ## measure; prints tables
-	$(PYTEST) tests/bench -s $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 api: setup  ## generate docs/api: OpenAPI and AsyncAPI documents
 	$(BIN)/python -m gateway.api_documents docs/api

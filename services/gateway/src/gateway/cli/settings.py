@@ -21,7 +21,7 @@ class ClientSettings(ServiceSettings):
     url: str = Field(
         "", description="address of the gateway for the client commands; default from MODELDECK_HOST and MODELDECK_PORT"
     )
-    token: SecretStr = Field(SecretStr(""), description="the local token; default: generated once, kept 0600")
+    token: SecretStr | None = Field(None, description="the local token; generated once, kept 0600")
     host: str = Field("127.0.0.1", description="gateway address; a non-loopback host needs auth on")
     port: int = Field(8420, ge=0, le=65535, description="gateway port")
 
@@ -50,7 +50,8 @@ def find_gateway(url: str | None, token: str | None) -> Address:
     if parts.username or parts.password:
         raise SettingsError("the gateway's address must not hold a user or password; give the token with --token")
     loopback = _is_loopback(parts.hostname)
-    secret = token or settings.token.get_secret_value() or parse_qs(parts.query).get("token", [""])[0]
+    secret = token or (settings.token.get_secret_value() if settings.token else "")
+    secret = secret or parse_qs(parts.query).get("token", [""])[0]
     if not secret and (loopback or not given):
         secret = _read_token(settings.data_dir / "token")
     secret = secret.strip()
