@@ -29,8 +29,10 @@ class Broker(NatsBroker):
     """
 
     def __init__(self, nc: Connection) -> None:
+        log = logging.getLogger("modeldeck_faststream")  # its own "faststream" has a handler of its own
+        log.setLevel(logging.WARNING)  # it has a line per message otherwise
         super().__init__(
-            logger=logging.getLogger("faststream"), apply_types=False, decoder=_untouched, graceful_timeout=GRACE_S
+            logger=log, log_level=logging.DEBUG, apply_types=False, decoder=_untouched, graceful_timeout=GRACE_S
         )
         self._nc = nc
 
