@@ -338,6 +338,11 @@ def _mapping(values: dict[str, _V]) -> Mapping[str, _V]:
     return MappingProxyType(values)
 
 
+def stated_size(spec: d.FileSpec) -> int | None:
+    """Return the exact size of a file, else what the catalog claims in words, else None."""
+    return spec.approx_size_bytes if spec.size_bytes is None else spec.size_bytes
+
+
 def next_download_id(target: d.Target, now: datetime, *, previous: str) -> str:
     """Return `<preset id or file token>-<epoch seconds>` (R-044), with a counter when `previous` has it already."""
     base = f"{target.preset_id or subjects.token(target.id)}-{int(now.timestamp())}"

@@ -15,6 +15,7 @@ from modeldeck_events.downloads import FileSpec
 from modeldeck_events.errors import CommandNotAllowedError
 
 from downloader.disk import ModelsDisk, Volume
+from downloader.domain import stated_size
 from downloader.queue import QueueFold
 from downloader.transfer import KnownFile
 
@@ -81,11 +82,6 @@ class Plan:
         }
 
 
-def stated_size(spec: FileSpec) -> int | None:
-    """Return the exact size, else what the catalog claims, else None."""
-    return spec.approx_size_bytes if spec.size_bytes is None else spec.size_bytes
-
-
 def judge(spec: FileSpec, size_bytes: int | None, known: KnownFile | None) -> tuple[Action, str]:
     """Tell whether what lies under the path (`size_bytes`, None: nothing) is this file, and if not, why."""
     if size_bytes is None:
@@ -142,9 +138,18 @@ class Planner:
         plan.volumes = list(volumes.values())
         return plan
 
-    def left_bytes(self, files: Sequence[FileSpec]) -> int:
-        """Return how much these files would still take from the volume, as far as sizes are stated."""
-        return sum(self._left(spec) for spec in files if self._judge(spec)[0] != "present")
+    def has_room(self, files: Sequence[FileSpec], *, at_least_bytes: int) -> bool:
+        """Tell whether every volume has room for what these files still need, and for `at_least_bytes`."""
+        needed: dict[int, int] = {}
+        volumes: dict[int, Volume] = {}
+        for spec in files:
+            volume = self._disk.volume_of(spec.path)
+            volumes[volume.device] = volume
+            needed[volume.device] = needed.get(volume.device, 0) + self._left(spec)
+        return all(
+            volume.free_bytes - self._disk.reserve_bytes >= max(needed[device], at_least_bytes)
+            for device, volume in volumes.items()
+        )
 
     def _judge(self, spec: FileSpec) -> tuple[Action, str]:
         return judge(spec, self._disk.size_of(spec.path), self._queue.at_path(spec.path))

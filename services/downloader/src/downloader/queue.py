@@ -64,7 +64,11 @@ class QueueFold:
 
     def get(self, target_id: str) -> Download:
         """Return the state of a target; the phase of one never heard of is `available`."""
-        return self._downloads.get(d.subject(self.pool, target_id), _NOTHING)
+        return self.by_subject(d.subject(self.pool, target_id))
+
+    def by_subject(self, subject: str) -> Download:
+        """Return the state of the target whose facts have this subject."""
+        return self._downloads.get(subject, _NOTHING)
 
     def last_seq(self, subject: str) -> int:
         """Return the last sequence of a subject, for the guard of the next append; 0 when it has none."""

@@ -1,0 +1,184 @@
+"""The commands that the downloader answers. Each ends with the outcome and the sequence of what it appended.
+
+An answer is ok only when something was done or is as asked already (an install of what is queued or installed); a
+command that finds nothing to act on is refused (R-063 to R-065).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+from modeldeck_events import downloads as d
+from modeldeck_events.errors import CommandNotAllowedError
+from modeldeck_events.message import Command, Reply
+from modeldeck_events.pools import ConfigurePool
+from modeldeck_events.store import Meta
+
+from downloader import ranking
+from downloader.domain import OPEN, WAITING, Accept, Download, DownloadDecision, Place, PublicCommand
+from downloader.outbox import SOURCE
+from downloader.planning import Planner, check_space
+from downloader.pool_log import PoolLog
+from downloader.queue import QueueFold
+from downloader.transfer import TransferError
+
+MAX_FILES = 1000
+MAX_PRIORITY = 1_000_000
+_STATUS = {
+    d.PauseDownload: "paused",
+    d.ResumeDownload: "resumed",
+    d.CancelDownload: "cancelled",
+    d.RetryDownload: "retrying",
+}
+"""What R-063 to R-066 answer; the state itself is in the read models."""
+
+
+class Handlers:
+    """`check_path` raises TransferError for a path that could never be written."""
+
+    def __init__(
+        self,
+        *,
+        queue: QueueFold,
+        log: PoolLog,
+        planner: Planner,
+        check_path: Callable[[str], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._queue = queue
+        self._log = log
+        self._planner = planner
+        self._check_path = check_path
+        self._clock = clock
+
+    async def queue_download(self, command: d.QueueDownload) -> Reply:
+        """Queue a target, or say what it is already: its state, or `installed`."""
+        self._check_pool(command.pool)
+        command = msgspec.structs.replace(command, files=_distinct(command.files))
+        self._check_request(command)
+        state, seq = await self._present(command)
+        if seq is not None or state.phase in OPEN:
+            return _reply(seq or 0, state.phase, state.download_id)
+        if not command.force and await asyncio.to_thread(self._planner.installed, command.files):
+            return Reply(ok=True, data={"status": "installed"})
+        check_space(await asyncio.to_thread(self._planner.plan, command.files, besides=command.target_id))
+        seq, _ = await self._log.execute(command.target_id, Accept(command, self._clock()), _meta(command))
+        state = self._queue.get(command.target_id)
+        return _reply(seq, "queued" if seq else state.phase, state.download_id)
+
+    async def act(self, command: PublicCommand) -> Reply:
+        """Pause, resume, cancel or retry."""
+        return await self._decide(command, command, _STATUS[type(command)])
+
+    async def move(self, command: d.MoveDownload) -> Reply:
+        """Put a waiting download at a position of the waiting list."""
+        if command.position < 1:
+            raise CommandNotAllowedError("The position must be 1 (the top) or more.", code="bad_position", status=422)
+        self._check_pool(command.pool)
+        state, seq = await self._present(command)
+        if seq is None:
+            seq, _ = await self._log.execute(command.target_id, self._place(command, state), _meta(command))
+        state = self._queue.get(command.target_id)
+        reply = _reply(seq, state.phase, state.download_id)
+        waiting = [each.download_id for each in self._queue.in_phase(*WAITING)]
+        if state.download_id in waiting:
+            reply.data["position"] = waiting.index(state.download_id) + 1
+        return reply
+
+    async def configure(self, command: ConfigurePool) -> Reply:
+        """Change the pool's settings; what runs goes on, more or fewer start from now on."""
+        self._check_pool(command.pool)
+        seq = await self._log.configure(command, _meta(command))
+        settings = self._queue.settings
+        data: dict[str, object] = {
+            "max_concurrent": settings.max_concurrent,
+            "bandwidth_limit_bps": settings.bandwidth_limit_bps,
+            "paused": settings.paused,
+        }
+        return Reply(ok=True, seq=seq, data=data)
+
+    async def plan(self, command: d.PlanFiles) -> Reply:
+        """Tell what queueing these files would need."""
+        self._check_pool(command.pool)
+        self._check_files(command.files)
+        plan = await asyncio.to_thread(self._planner.plan, command.files)
+        return Reply(ok=True, data=plan.as_data())
+
+    async def _decide(self, command: PublicCommand, decision: DownloadDecision, status: str) -> Reply:
+        self._check_pool(command.pool)
+        state, seq = await self._present(command)
+        if seq is None:
+            seq, _ = await self._log.execute(command.target_id, decision, _meta(command))
+        return _reply(seq, status, state.download_id)
+
+    async def _present(self, command: d.DownloadCommand) -> tuple[Download, int | None]:
+        """Return the state, and the sequence that this very command led to if it was answered before."""
+        state = await self._log.state(command.target_id)
+        subject = d.subject(self._queue.pool, command.target_id)
+        return state, self._queue.answered(subject, command.command_id)
+
+    def _place(self, command: d.MoveDownload, state: Download) -> Place:
+        others = [each for each in self._queue.in_phase(*WAITING) if each.download_id != state.download_id]
+        place = ranking.Place(state.priority, state.rank)
+        if others and state.phase in WAITING and not self._stands_there(command.position, state, others):
+            place = ranking.place_at(command.position, others, self._queue.ranks())
+        return Place(command.download_id, place.priority, place.rank)
+
+    @staticmethod
+    def _stands_there(position: int, state: Download, others: list[Download]) -> bool:
+        ahead = sum(1 for each in others if each.order < state.order)
+        return ahead == min(position, len(others) + 1) - 1
+
+    def _check_pool(self, pool: str) -> None:
+        if pool != self._queue.pool:
+            raise CommandNotAllowedError(
+                f"There is no pool {pool!r} here; this downloader serves {self._queue.pool!r}.",
+                code="unknown_pool",
+                status=404,
+            )
+
+    def _check_request(self, command: d.QueueDownload) -> None:
+        if command.target.id != command.target_id:
+            raise CommandNotAllowedError("The target's id is not the command's.", code="bad_target", status=422)
+        if abs(command.priority) > MAX_PRIORITY:
+            raise CommandNotAllowedError(
+                f"The priority must be within {MAX_PRIORITY} of 0.", code="bad_priority", status=422
+            )
+        self._check_files(command.files)
+        paths = [spec.path for spec in command.files]
+        twice = next((path for path in paths if paths.count(path) > 1), None)
+        if twice is not None:
+            raise CommandNotAllowedError(
+                f"{twice} shall come from two different URLs; only one file can have the path.", code="path_conflict"
+            )
+
+    def _check_files(self, files: tuple[d.FileSpec, ...]) -> None:
+        if not 1 <= len(files) <= MAX_FILES:
+            raise CommandNotAllowedError(
+                f"There must be 1 to {MAX_FILES} files, not {len(files)}.", code="nothing_to_download", status=422
+            )
+        for spec in files:
+            try:
+                self._check_path(spec.path)
+            except TransferError as error:
+                raise CommandNotAllowedError(error.message, code=error.code, status=422) from error
+            if not spec.url.startswith(("https://", "http://")):
+                raise CommandNotAllowedError(
+                    f"{spec.path} has no http(s) URL to come from.", code="bad_url", status=422
+                )
+
+
+def _distinct(files: tuple[d.FileSpec, ...]) -> tuple[d.FileSpec, ...]:
+    """Leave out what has no URL (R-042), and what is listed twice."""
+    return tuple({(spec.path, spec.url): spec for spec in files if spec.url}.values())
+
+
+def _reply(seq: int, status: str, download_id: str) -> Reply:
+    return Reply(ok=True, seq=seq, data={"status": status, "download_id": download_id})
+
+
+def _meta(command: Command) -> Meta:
+    return Meta(source=SOURCE, actor=command.actor, command_id=command.command_id)
