@@ -36,7 +36,7 @@ NOT_YET_READ = {
     "MODELDECK_FEATURED_URL": "featured models",
     "MODELDECK_TEMPLATE_DIRS": "the template scanner",
 }
-"""Names of the contract whose readers come with a later capability; accepted, so that one environment fits all versions."""
+"""Names of the contract whose readers come with a later capability; accepted, so one environment fits all versions."""
 BETWEEN_PROCESSES = {"MODELDECK_PARENT_PIPE"}
 """Set by the supervisor for its services, never by a person."""
 

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 TOKEN = "let-me-in-0123456789"
 WAIT_S = 10
@@ -23,6 +24,15 @@ WAIT_S = 10
 def problem(status: int, code: str, detail: str) -> JSONResponse:
     body = {"type": "about:blank", "title": "x", "status": status, "code": code, "detail": detail}
     return JSONResponse(body, status, media_type="application/problem+json")
+
+
+class BrokenResponse(Response):
+    """Promises a body and ends the connection before it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+        raise ConnectionAbortedError
 
 
 class Deck:
@@ -48,6 +58,8 @@ class Deck:
         self.resources: dict[str, Any] | None = None
         self.refusals: dict[str, JSONResponse] = {}
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+        self.breaks = 0
+        self.keys: list[str | None] = []
         self.streams_opened = 0
         self.resumed_from: list[str | None] = []
         self._changed = threading.Condition()
@@ -160,6 +172,11 @@ class Deck:
             with self._changed:
                 self.requests.append((*seen, json.loads(body) if body else None))
                 self._changed.notify_all()
+            if request.method != "GET":
+                self.keys.append(request.headers.get("idempotency-key"))
+            if self.breaks:
+                self.breaks -= 1
+                return BrokenResponse()
             if request.headers.get("authorization") != f"Bearer {TOKEN}":
                 return problem(401, "unauthenticated", "credentials are needed")
             refusal = self.refusals.get(f"{seen[0]} {seen[1]}")

@@ -304,3 +304,20 @@ def test_events_from_a_sequence_and_the_last_twenty(deck: Deck) -> None:
     assert len(lines) == 20
     assert lines[-1].split()[:3] == ["450", "2026-01-01T00:00:00.000Z", "download.queued.v1"]
     assert json.loads(run("events", "--since", "450", "--json").stdout) == {"events": [], "seq": 450}
+
+
+def test_a_write_whose_answer_was_lost_is_asked_again_as_the_same_one(deck: Deck) -> None:
+    deck.breaks = 1
+    shown = run("install", "flux")
+    assert (shown.exit_code, shown.stdout) == (0, "flux: queued\n")
+    first, second = deck.keys
+    assert first
+    assert first == second
+
+
+def test_a_connection_that_breaks_again_is_unreachable(deck: Deck) -> None:
+    deck.breaks = 9
+    shown = run("queue")
+    assert shown.exit_code == 3
+    assert "broke" in shown.stderr
+    assert len(deck.requests) == 2

@@ -43,6 +43,10 @@ class UnreachableError(Exception):
     """The gateway could not be asked."""
 
 
+class _BrokenError(UnreachableError):
+    """The connection ended before the answer: nobody knows whether the request took effect."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
     """What an id given by a person names."""
@@ -209,7 +213,10 @@ class Client:
         return self._call(method, f"{API}{path}", params=params, json=body, headers=key, timeout=timeout)
 
     def _call(self, method: str, path: str, **options: Any) -> Json:
-        response = self._send(method, path, **options)
+        try:
+            response = self._send(method, path, **options)
+        except _BrokenError:
+            response = self._send(method, path, **options)  # a write carries its idempotency key again
         if response.is_error:
             raise _api_error(response)
         if response.status_code == 204:
@@ -240,7 +247,7 @@ class Client:
             late = "connection" if isinstance(error, httpx.ConnectTimeout) else "answer"
             raise UnreachableError(f"no {late} from {url} in time; `modeldeck queue` tells what became of it") from None
         except httpx.TransportError as error:
-            raise UnreachableError(f"the connection to {url} broke: {plain(error) or type(error).__name__}") from None
+            raise _BrokenError(f"the connection to {url} broke: {plain(error) or type(error).__name__}") from None
         except httpx.DecodingError:
             raise self._not_modeldeck() from None
         except httpx.InvalidURL as error:
