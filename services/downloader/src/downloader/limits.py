@@ -30,6 +30,11 @@ class BandwidthLimiter:
         """The limit in bytes per second; None is none."""
         return self._limit_bps
 
+    @property
+    def throttled(self) -> bool:
+        """True while readers wait for the limit: more connections would not bring more."""
+        return bool(self._waiting)
+
     def set_limit(self, limit_bps: int | None) -> None:
         """Change the limit at once, for transfers that are running too."""
         if limit_bps is not None and limit_bps <= 0:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urljoin, urlsplit
 
-from downloader.transfer.errors import RefusedError
+from downloader.errors import RefusedError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 DEFAULT_ALLOWED_HOSTS = (

@@ -5,14 +5,14 @@
 
 `Transfer.fetch(request, *, on_progress, known) -> FileResult`
     Many calls may run at the same time. Returns only when the file is verified, synced and renamed, and its folder
-    synced. Raises `TransferError` (see `errors`); cancelling the task is how a download is paused: staged bytes are
-    journaled, the lock released, the sockets closed before `CancelledError` leaves. A second call for a path that is
-    being fetched, in this process or another, raises `LockedError`.
-`Transfer.discard(path)`
+    synced. Raises `TransferError` (the tree is in `downloader.errors`). Cancelling the task is how a download is
+    paused: staged bytes are journaled, the lock released, the sockets closed before `CancelledError` leaves. A second
+    call for a path that is being fetched, in this process or another, raises `LockedError`.
+`await Transfer.discard(path)`
     Deletes what was staged for a path.
 `Transfer.check_path(path)`
     Raises `RefusedError("path_refused")` for a path that could never be written; for handlers, before queuing.
-`Transfer.room()`
+`await Transfer.room()`
     `Room(free_bytes, reserve_bytes)` of the models volume: how a worker learns that space came back.
 `BandwidthLimiter.set_limit(bytes_per_s | None)`
     Changes the one limit of all transfers, at once.
@@ -22,7 +22,7 @@ process, so only bytes in memory are fetched again (bounded below 8 MiB). A powe
 made under another boot id count only as far as a journal line that followed an `fdatasync` says so.
 """
 
-from downloader.transfer.errors import (
+from downloader.errors import (
     LinkError,
     LockedError,
     NoSpaceError,
@@ -32,9 +32,12 @@ from downloader.transfer.errors import (
     TransferError,
     VerificationError,
 )
+from downloader.limits import BandwidthLimiter
+from downloader.transfer.engine import Room, Transfer
 from downloader.transfer.model import FileRequest, FileResult, KnownFile, KnownFiles, NothingKnown, OnProgress
 
 __all__ = [
+    "BandwidthLimiter",
     "FileRequest",
     "FileResult",
     "KnownFile",
@@ -46,7 +49,9 @@ __all__ = [
     "OnProgress",
     "PathConflictError",
     "RefusedError",
+    "Room",
     "SourceError",
+    "Transfer",
     "TransferError",
     "VerificationError",
 ]

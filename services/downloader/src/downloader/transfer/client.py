@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aiohappyeyeballs import start_connection
 
+from downloader.errors import LinkError
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Hop, check_address
-from downloader.transfer.errors import LinkError
 from downloader.transfer.http import USER_AGENT, Connection, Response, keep_window_near
 
 HAPPY_EYEBALLS_DELAY_S = 0.25
@@ -54,7 +56,10 @@ class HttpClient:
         return await connection.ask(fields)
 
     def release(self, response: Response) -> None:
-        """Give a finished response's connection back for the next request, or close it."""
+        """Give a finished response's connection back for the next request, or close it. Counts once."""
+        if response.released:
+            return
+        response.released = True
         response.close()
         connection = response.connection
         now = asyncio.get_running_loop().time()
@@ -67,6 +72,14 @@ class HttpClient:
             fresh.append(connection)
             if len(fresh) > MAX_IDLE:
                 fresh.pop(0).abort()
+
+    @contextmanager
+    def owned(self, response: Response) -> Iterator[None]:
+        """Release a response at the end of a block."""
+        try:
+            yield
+        finally:
+            self.release(response)
 
     async def close(self) -> None:
         """Close every connection and wait until the sockets are gone."""

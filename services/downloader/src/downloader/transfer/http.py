@@ -18,9 +18,9 @@ from typing import Protocol, cast
 
 import h11
 
+from downloader.errors import LinkError, SourceError, TransferError
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Hop
-from downloader.transfer.errors import LinkError, SourceError, TransferError
 from downloader.transfer.headers import parse_length
 
 USER_AGENT = "modeldeck/0.1"
@@ -58,6 +58,7 @@ class Response:
             name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
             self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
         self.connection = connection
+        self.released = False
 
     @property
     def length(self) -> int | None:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from downloader.transfer.errors import RefusedError
+from downloader.errors import RefusedError
 
 MAX_NAME_BYTES = 255
 MAX_PATH_BYTES = 1024

@@ -16,8 +16,8 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from time import monotonic
 
+from downloader.errors import DiskError
 from downloader.transfer.blocks import Block, BlockPool
-from downloader.transfer.errors import LinkError
 from downloader.transfer.staging import ALIGNMENT, OUT_OF_SPACE, Staging
 
 # What a kill can cost beside the blocks being filled: filled blocks that no write has taken yet.
@@ -33,7 +33,6 @@ class Pipeline:
     def __init__(self, staging: Staging, pool: BlockPool, io: Executor) -> None:
         self.staging = staging
         self.error: BaseException | None = None
-        self.failed = asyncio.Event()
         self.held_up = False  # somebody had to wait for the disk or the hash since this was last set to False
         self.hashed_bytes = 0  # handed to the hasher: where the hash is, or will be in a moment
         self._pool = pool
@@ -45,7 +44,7 @@ class Pipeline:
         self._reading_back = False
         self._unwritten = 0
         self._busy = 0
-        self._calm = asyncio.Event()
+        self._changed = asyncio.Event()
         self._sealing = False
         self._unsealed_bytes = 0
         self._sealed_at = monotonic()
@@ -92,6 +91,14 @@ class Pipeline:
             self.hashed_bytes = end
             self._start(self._hasher, partial(self._hash_from_disk, start, end), self._read_back)
 
+    async def written(self) -> None:
+        """Wait until every submitted block is on the disk and claimed; raise what went wrong."""
+        while self._unwritten and self.error is None:
+            self._changed.clear()
+            await self._changed.wait()
+        if self.error is not None:
+            raise self.error
+
     async def digest(self) -> str:
         """Return the SHA-256 of everything claimed, once the hash has come to its end and all is written."""
         self.advance()
@@ -132,29 +139,28 @@ class Pipeline:
         self._busy -= 1
         error = future.exception()
         if error is not None:  # before `then`: what was not written must not be claimed
-            self._fail(error)
+            self.fail(error)
         try:
             then()
         except OSError as journal_error:
-            self._fail(journal_error)
-        if not self._busy:
-            self._calm.set()
+            self.fail(journal_error)
+        self._changed.set()
 
     async def _until_calm(self) -> None:
         while self._busy:
-            self._calm.clear()
-            await self._calm.wait()
+            self._changed.clear()
+            await self._changed.wait()
 
-    def _fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException) -> None:
+        """End the file's transfer with this error; the first one counts."""
         if self.error is None or isinstance(self.error, asyncio.CancelledError):
             self.error = error
             if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
                 self.error = self.staging.no_space(self._unwritten)
             elif isinstance(error, OSError):
                 message = f"Writing {self.staging.target.path} failed: {error.strerror or error}. Check the disk."
-                self.error = LinkError("disk_error", message, retryable=True)
+                self.error = DiskError("disk_error", message, retryable=True)
             self.error.__cause__ = error
-        self.failed.set()
         self._wake_all()
 
     def _wake_all(self) -> None:

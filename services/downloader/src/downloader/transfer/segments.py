@@ -94,12 +94,13 @@ class SegmentPlan:
         """True when nothing is open and nobody is fetching."""
         return not self._open and not self.active
 
-    def take(self, limit: int) -> Segment | None:
-        """Hand out the lowest open bytes, at most `limit` (at least one)."""
+    def take(self, limit: int, align: int = 1) -> Segment | None:
+        """Hand out the lowest open bytes, about `limit` of them (at least one), cut at a multiple of `align`."""
         if not self._open:
             return None
         start, end = self._open[0]
-        stop = min(end, start + max(1, limit))
+        stop = start + max(1, limit)
+        stop = min(end, max(stop - stop % align, start + align))
         if stop == end:
             self._open.pop(0)
         else:
@@ -107,6 +108,10 @@ class SegmentPlan:
         segment = Segment(start, stop, start)
         self.active.append(segment)
         return segment
+
+    def stealable(self, smallest: int) -> bool:
+        """Tell whether `steal` may find something."""
+        return not self._open and any(segment.left >= smallest for segment in self.active)
 
     def steal(self, smallest: int, align: int) -> Segment | None:
         """Take the upper half of the longest segment in work, if at least `smallest` bytes of it are left.

@@ -16,8 +16,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from downloader.transfer.errors import LockedError, NoSpaceError
-from downloader.transfer.journal import Identity, boot_id, read_journal
+from downloader.errors import LockedError, NoSpaceError
+from downloader.transfer.journal import Identity, VerifiedMark, boot_id, read_journal
 from downloader.transfer.model import Verified
 from downloader.transfer.paths import Target
 from downloader.transfer.segments import ByteRanges
@@ -35,6 +35,8 @@ class Staging:
         self.fd = -1
         self.direct_fd: int | None = None
         self.journaled = False
+        # What a process that died between the rename and the end had published.
+        self.published: tuple[Identity, VerifiedMark] | None = None
         self._journal_fd = _lock(target.journal)
         try:
             self._load()
@@ -46,12 +48,14 @@ class Staging:
         size = os.fstat(self._journal_fd).st_size
         raw = os.pread(self._journal_fd, size, 0) if size <= MAX_JOURNAL_BYTES else b""
         state = read_journal(raw, boot_id())
-        self.identity, self.claimed, self.mark = state.identity, state.claimed, state.mark
+        self.identity, self.claimed = state.identity, state.claimed
         os.ftruncate(self._journal_fd, state.understood_bytes)
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             self.fd = os.open(self.target.staged, flags)
         except FileNotFoundError:
+            if state.identity is not None and state.mark is not None:
+                self.published = state.identity, state.mark
             self._forget()  # the journal outlived its bytes: they were renamed, or someone deleted them
             return
         if any(end > os.fstat(self.fd).st_size for _, end in self.claimed):
@@ -74,13 +78,13 @@ class Staging:
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
         os.write(self._journal_fd, text.encode())
 
-    def begin(self, identity: Identity, *, journaled: bool) -> None:
+    def begin(self, identity: Identity, journaled: bool) -> None:
         """Drop all staged bytes and begin a file. Unjournaled ones are so small that a kill may cost all of them.
 
         The claims are gone from the device before new bytes can get there, so old claims never cover new bytes.
         """
         had_claims = bool(self.claimed.total)
-        self.identity, self.claimed, self.mark, self.journaled = identity, ByteRanges(), None, journaled
+        self.identity, self.claimed, self.journaled = identity, ByteRanges(), journaled
         os.ftruncate(self._journal_fd, 0)
         if journaled:
             self._append({"v": 1, **asdict(identity)}, ["b", boot_id()])
@@ -139,6 +143,8 @@ class Staging:
         os.ftruncate(self.fd, size)
         os.fsync(self.fd)
         stat = os.fstat(self.fd)
+        if not self.journaled and self.identity is not None:
+            self._append({"v": 1, **asdict(self.identity)})
         self._append(["v", stat.st_ino, stat.st_mtime_ns, stat.st_size, sha256, verified])
         self.target.staged.rename(self.target.final)
         sync_folder(self.target.final.parent)

@@ -12,15 +12,16 @@ import struct
 from pathlib import PurePosixPath
 from typing import Any
 
-from downloader.transfer.errors import SourceError, VerificationError
+from downloader.errors import SourceError, VerificationError
 
-SAFETENSORS_HEADER_CAP = 100_000_000  # the format's own limit
+SAFETENSORS_HEADER_CAP = 25_000_000  # real ones have a few MB; the format would allow 100
 GGUF_READ_CAP = 256 << 20
 GGUF_COUNT_CAP = 1 << 20
 GGUF_STRING_CAP = 1 << 26
 SNIFF_BYTES = 512
 _GGUF_SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _GGUF_STRING, _GGUF_ARRAY = 8, 9
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _MAY_BE_HTML = frozenset({".html", ".htm", ".xhtml", ".svg", ".xml", ".md"})
 
 
@@ -28,9 +29,14 @@ class _BadHeaderError(Exception):
     """What is wrong with a header, in words."""
 
 
+def may_be_html(path: str) -> bool:
+    """Tell whether a file of this name may be a page."""
+    return PurePosixPath(path).suffix.lower() in _MAY_BE_HTML
+
+
 def refuse_html(path: str, first: bytes, host: str) -> None:
     """Raise SourceError("html_page") when a file that is no page begins like one."""
-    if PurePosixPath(path).suffix.lower() in _MAY_BE_HTML:
+    if may_be_html(path):
         return
     start = first[:SNIFF_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):

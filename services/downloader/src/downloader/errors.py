@@ -6,6 +6,7 @@ TransferError
  ├─ LinkError          the way to the server failed (retryable)
  ├─ VerificationError  the bytes are not what was promised; the staging file is gone (final)
  ├─ PathConflictError  another file already has this path (final; `force` replaces it)
+ ├─ DiskError          writing failed (retryable)
  ├─ NoSpaceError       the volume is full or would eat the reserve (staging is kept)
  └─ LockedError        another worker holds the staging lock (retryable)
 
@@ -69,6 +70,10 @@ class VerificationError(TransferError):
 
 class PathConflictError(TransferError):
     """`path_conflict`: another file has this path already, and it is not what this request's source states."""
+
+
+class DiskError(TransferError):
+    """`disk_error`: the volume refused a write for another reason than space."""
 
 
 class NoSpaceError(TransferError):
