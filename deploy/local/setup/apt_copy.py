@@ -54,6 +54,8 @@ def copies(package: str, folder: Path, suites: Mapping[str, Sequence[str]] | Non
     if missing:
         yield Copy("apt", None, f"this machine has no {' and no '.join(missing)}")
         return
+    for left in folder.glob("apt-*"):  # by a set-up that was killed
+        shutil.rmtree(left, ignore_errors=True)
     archives = find_archives()
     if not archives:
         yield Copy(

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TOOLS = ROOT / ".tools"
 HERE = Path(__file__).resolve().parent
 UV = TOOLS / "bootstrap" / "bin" / "uv"
-MODELDECK = ROOT / ".venv" / "bin" / "modeldeck"
+OUTPUTS = [ROOT / ".venv" / "bin" / name for name in ("python", "modeldeck", "pytest")]
 REQUIREMENTS = HERE / "requirements-bootstrap.txt"
 
 

@@ -62,7 +62,7 @@ class Step(NamedTuple):
 
 STEPS = (
     Step("package manager", python_packages.bootstrap_inputs, [python_packages.UV], python_packages.install_uv),
-    Step("Python packages", python_packages.inputs, [python_packages.MODELDECK], python_packages.sync),
+    Step("Python packages", python_packages.inputs, python_packages.OUTPUTS, python_packages.sync),
     Step("dashboard packages", web.package_inputs, [web.FOLDER / "node_modules"], web.install),
     Step("dashboard", web.source_inputs, [web.FOLDER / "dist" / "index.html"], web.build),
 )
