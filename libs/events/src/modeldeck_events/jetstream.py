@@ -26,6 +26,7 @@ RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
 _LOG_FULL = 10077
+_NO_MESSAGE = 10037
 _log = structlog.get_logger(__name__)
 
 
@@ -50,7 +51,7 @@ class JetStreamStore:
 
     async def last_seq(self, subject: str) -> int:
         """Return the last sequence of one subject, 0 when it has none."""
-        message = await self._last_message(subject)
+        message = await self._message(subject)
         return 0 if message is None else message[0]
 
     async def append(self, subject: str, events: Sequence[Event], *, expected_seq: int, meta: Meta) -> int:
@@ -66,7 +67,7 @@ class JetStreamStore:
             try:
                 seq = await self._publish(subject, headers, data)
             except ConflictError:
-                seq = await self._stored_before(subject, event_id)
+                seq = await self._stored_before(subject, event_id, seq)
         return seq
 
     async def read(self, *, after: int, limit: int, subjects: Sequence[str] = ("evt.>",)) -> list[Record]:
@@ -150,23 +151,29 @@ class JetStreamStore:
             raise UnavailableError(f"the event log did not answer: {error}") from error
         return ack.seq
 
-    async def _stored_before(self, subject: str, event_id: str) -> int:
-        """Return the sequence of our own event when it is the subject's last one; raises ConflictError otherwise.
+    async def _stored_before(self, subject: str, event_id: str, expected_seq: int) -> int:
+        """Return the sequence of our own event when it is what followed `expected_seq`; raises ConflictError otherwise.
 
-        So a repeated command is recognised beyond the deduplication window, too.
+        So a repeated command is recognised whatever came later, and beyond the deduplication window: nats-server 2.15
+        checks the guard before the id (2.10 did it the other way round).
         """
-        message = await self._last_message(subject)
+        message = await self._message(subject, after=expected_seq)
         if message is not None and message[1] == event_id:
             return message[0]
-        raise ConflictError(f"{subject}: the last sequence is {message[0] if message else 0}")
+        raise ConflictError(f"{subject}: the sequence is {message[0] if message else 0} and not {expected_seq}")
 
-    async def _last_message(self, subject: str) -> tuple[int, str] | None:
-        """Return sequence and id of the last fact of a subject."""
+    async def _message(self, subject: str, *, after: int | None = None) -> tuple[int, str] | None:
+        """Return sequence and id of a subject's last fact, or of its first one with a sequence > `after`."""
         await self._nc.wait_usable(ANSWER_TIMEOUT_S)
         try:
-            message = await self._js.get_last_msg(topology.EVENTS, subject, direct=False)
-        except NotFoundError:
-            return None
+            if after is None:
+                message = await self._js.get_last_msg(topology.EVENTS, subject)
+            else:
+                message = await self._js.get_msg(topology.EVENTS, seq=after + 1, subject=subject, next=True)
+        except NotFoundError as error:
+            if error.err_code == _NO_MESSAGE:
+                return None
+            raise UnavailableError(f"the event log is not there: {error}") from error
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"the event log did not answer: {error}") from error
         return message.seq or 0, (message.headers or {}).get("Nats-Msg-Id", "")
