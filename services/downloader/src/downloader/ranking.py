@@ -56,6 +56,8 @@ def rank_between(low: Decimal | None, high: Decimal | None, taken: Collection[De
         if not low < high:
             return low  # a tie in an old log: the sequence decides
         middle = (low + high) / 2
+        while middle in taken or middle == middle.to_integral_value():
+            middle = (low + middle) / 2
         for digits in range(1, MAX_DIGITS):
             rank = round(middle, digits)
             if low < rank < high and rank != rank.to_integral_value() and rank not in taken:
