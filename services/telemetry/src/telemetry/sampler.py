@@ -1,0 +1,110 @@
+"""Samples the host at a steady pace and publishes each sample as a reading."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from modeldeck_events.readings import DiskSample, HostSample
+
+from telemetry import probes
+from telemetry.gpus import Gpus
+from telemetry.patience import NoAnswerError, Patient
+from telemetry.probes import Volume
+
+FIRST_S = 0.25
+"""The first sample comes this soon: a CPU share needs some time to be a share of."""
+ANSWER_S = 1.0
+_log = structlog.get_logger(__name__)
+
+Publish = Callable[[HostSample], Awaitable[None]]
+
+
+class Sampler:
+    """Samples this host; `volumes` are the folders whose disks matter, the models folder first."""
+
+    def __init__(  # noqa: PLR0913 - by keyword, from the composition root only
+        self,
+        publish: Publish,
+        *,
+        host: str,
+        pool: str,
+        interval_s: float,
+        volumes: Sequence[Path],
+        gpus: Callable[[], Gpus],
+    ) -> None:
+        self._publish = publish
+        self._host = host
+        self._pool = pool
+        self._interval_s = interval_s
+        self._volumes = tuple(volumes)
+        limit_s = min(ANSWER_S, interval_s)
+        self._disks = [Patient(functools.partial(probes.volume, path), limit_s=limit_s) for path in volumes]
+        self._gpus = Patient(gpus, limit_s=limit_s)
+        self._cpu = probes.Cpu()
+        self._said: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Sample for ever, at the start plus whole intervals: slow samples do not shift the later ones."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + FIRST_S
+        while True:
+            await asyncio.sleep(due - loop.time())
+            await self._publish(await self.sample())
+            due += self._interval_s
+            missed = int((loop.time() - due) // self._interval_s) + 1 if loop.time() > due else 0
+            due += missed * self._interval_s
+
+    async def sample(self) -> HostSample:
+        """Return one sample."""
+        disks, gpus = await asyncio.gather(self._sample_disks(), self._sample_gpus())
+        return HostSample(
+            host=self._host,
+            pool=self._pool,
+            at=datetime.now(UTC),
+            interval_s=self._interval_s,
+            cpu_percent=self._cpu.percent(),
+            cpu_count=self._cpu.count,
+            memory=probes.memory(),
+            disks=disks,
+            gpus=gpus.samples,
+            gpu_status=gpus.status,
+        )
+
+    async def _sample_disks(self) -> tuple[DiskSample, ...]:
+        """Return one sample per volume; a folder on the same volume as an earlier one adds nothing."""
+        found = await asyncio.gather(*(self._ask_disk(*pair) for pair in zip(self._volumes, self._disks, strict=True)))
+        samples, devices = [], set()
+        for volume in found:
+            if volume.device is None or volume.device not in devices:
+                samples.append(volume.sample)
+            devices.add(volume.device)
+        return tuple(samples)
+
+    async def _ask_disk(self, path: Path, disk: Patient[Volume]) -> Volume:
+        try:
+            volume = await disk.answer()
+        except NoAnswerError as error:
+            volume = Volume(DiskSample(path=str(path), error=str(error)))
+        self._say(f"disk {path}", volume.sample.error or "ok")
+        return volume
+
+    async def _sample_gpus(self) -> Gpus:
+        try:
+            gpus = await self._gpus.answer()
+        except NoAnswerError as error:
+            gpus = Gpus((), str(error))
+        self._say("GPUs", gpus.status)
+        for gpu in gpus.samples:
+            self._say(f"GPU {gpu.index}", gpu.error or "ok")
+        return gpus
+
+    def _say(self, what: str, status: str) -> None:
+        """Log what a probe says when it says something else than before."""
+        before, self._said[what] = self._said.get(what), status
+        if before != status and (status != "ok" or before is not None):
+            _log.info("probe", probe=what, status=status)
