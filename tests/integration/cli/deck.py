@@ -159,6 +159,7 @@ class Deck:
             ("/downloads/{id}", self._get_download),
             ("/downloads/{id}/{verb}", self._change_download),
             ("/system/resources", self._get_resources),
+            ("/system/health", self._health),
             ("/events", self._get_events),
             ("/stream", self._stream),
         ]
@@ -188,7 +189,9 @@ class Deck:
         return guarded
 
     async def _readyz(self, _: Request) -> Response:
-        return JSONResponse({"ready": self.ready}, 200 if self.ready else 503)
+        services = {"downloader": {"ok": self.ready}, "catalog": {"ok": True}}
+        body = {"status": "ready" if self.ready else "degraded", "services": services}
+        return JSONResponse(body, 200 if self.ready else 503)
 
     async def _get_presets(self, request: Request) -> Response:
         limit, offset = int(request.query_params.get("limit", 50)), int(request.query_params.get("offset", 0))
@@ -253,7 +256,12 @@ class Deck:
 
     async def _get_events(self, request: Request) -> Response:
         after, limit = int(request.query_params["after"]), int(request.query_params["limit"])
-        return JSONResponse({"events": [e for e in self.log if e["seq"] > after][:limit]})
+        page = [e for e in self.log if e["seq"] > after][:limit]
+        seq = page[-1]["seq"] if page else len(self.log)
+        return JSONResponse({"events": page, "seq": seq, "id": f"{self.epoch}-{seq}", "more": seq < len(self.log)})
+
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ready", "epoch": self.epoch, "seq": len(self.log), "services": {}})
 
     async def _stream(self, request: Request) -> Response:
         last_id = request.headers.get("last-event-id")
@@ -268,6 +276,8 @@ class Deck:
         self._mailboxes.add(mailbox)
         first = [b"retry: 50\n\n", frame("hello", {"v": 1, "epoch": self.epoch, "heartbeat_s": 10, "resumed": resumed})]
         now = f"{self.epoch}-{len(self.log)}"
+        if last_id is not None and not resumed:
+            first.append(frame("reset", {"epoch": self.epoch}))
         if "queue" in topics:
             first.append(frame("snapshot", {"topic": "queue", "data": self.queue}, now))
         if "events" in topics and resumed:

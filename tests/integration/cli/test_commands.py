@@ -101,7 +101,7 @@ def test_status_of_a_gateway_that_is_not_ready_fails(deck: Deck) -> None:
     deck.ready = False
     shown = run("status", "--json")
     assert (shown.exit_code, json.loads(shown.stdout)["ready"]) == (1, False)
-    assert "not ready" in shown.stderr
+    assert shown.stderr == "error: not ready: no answer from downloader\n"
 
 
 def test_queue_shows_running_waiting_and_ended(deck: Deck) -> None:
@@ -169,11 +169,26 @@ def test_an_id_that_names_nothing_is_refused_and_nothing_is_changed(deck: Deck, 
     assert deck.changes() == []
 
 
-@pytest.mark.parametrize(("position", "sent"), [("top", 1), ("3", 3), ("bottom", 2)])
-def test_move(deck: Deck, position: str, sent: int) -> None:
-    deck.queue["queue"] = {"d-1": {"position": 1}, "d-2": {"position": 2}}
+@pytest.mark.parametrize(
+    ("position", "sent"), [("top", {"to": "top"}), ("3", {"position": 3}), ("bottom", {"to": "bottom"})]
+)
+def test_move(deck: Deck, position: str, sent: dict[str, Any]) -> None:
     assert run("move", "d-1", position).exit_code == 0
-    assert deck.changes() == [("POST", "/downloads/d-1/move", {}, {"position": sent})]
+    deck.presets["wan"]["download_id"] = "d-1"
+    assert run("move", "wan", position).exit_code == 0
+    assert deck.changes() == [("POST", "/downloads/d-1/move", {}, sent)] * 2
+
+
+def test_a_preset_that_never_was_in_the_queue_cannot_be_moved(deck: Deck) -> None:
+    shown = run("move", "flux", "top")
+    assert (shown.exit_code, shown.stderr) == (1, "error: flux is not in the queue (nothing_to_move)\n")
+    assert deck.changes() == []
+
+
+def test_a_preset_that_left_the_catalog_is_found_in_the_queue(deck: Deck) -> None:
+    deck.queue["queue"] = {"d-9": {"download_id": "d-9", "preset_id": "withdrawn", "status": "queued"}}
+    assert run("cancel", "withdrawn").exit_code == 0
+    assert deck.changes() == [("POST", "/downloads/d-9/cancel", {"keep_partial": "true"}, None)]
 
 
 @pytest.mark.parametrize("position", ["0", "-1", "first", "²"])
@@ -296,7 +311,6 @@ def test_the_token_file_of_this_machine_is_used(deck: Deck, monkeypatch: Any, tm
 def test_events_from_a_sequence_and_the_last_twenty(deck: Deck) -> None:
     for number in range(450):
         deck.append("modeldeck.download.queued.v1", n=number, name="a\x1b[0m\nb")
-    deck.queue["seq"] = 450
     shown = json.loads(run("events", "--since", "3", "--json").stdout)
     assert [entry["seq"] for entry in shown["events"]] == list(range(4, 451))
     assert shown["seq"] == 450

@@ -118,14 +118,25 @@ def test_a_download_that_was_removed_is_not_waited_for(deck: Deck) -> None:
     assert (code, err) == (1, "error: flux: cancelled: it was removed from the queue\n")
 
 
-def test_a_reset_of_the_log_is_only_a_new_beginning(deck: Deck) -> None:
+def test_a_new_log_is_only_a_new_beginning(deck: Deck) -> None:
     process = start("install", "flux", "--wait")
     deck.wait_for_streams(1)
-    deck.send("reset", {})
+    deck.epoch = "two"
+    deck.drop()
     deck.wait_for_streams(2)
-    assert deck.resumed_from[1] is None
+    deck.drop()
+    deck.wait_for_streams(3)
+    assert deck.resumed_from == [None, "one-0", "two-0"]
     end_flux(deck, "completed")
     assert finish(process)[0] == 0
+
+
+def test_a_paused_queue_says_how_to_let_it_go_on(deck: Deck) -> None:
+    deck.queue["paused"] = True
+    process = start("install", "flux", "--wait")
+    deck.wait_for_streams(1)
+    end_flux(deck, "cancelled")
+    assert "the whole queue is paused; `modeldeck resume --all` lets it go on\n" in finish(process)[2]
 
 
 def test_interrupting_leaves_the_download_running_and_says_so(deck: Deck) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.client import Json
+from gateway.cli.client import ApiError, Json, Target
 from gateway.cli.render import queue_summary
 from gateway.cli.session import AsJson, Session, Token, Url, session
 from gateway.cli.text import plain
@@ -76,14 +76,20 @@ def move(
     as_json: AsJson = False,
 ) -> None:
     """Move a waiting download to another place in the queue."""
-    places = {"top": 1, "bottom": 0}
-    if position not in places and not (position.isascii() and position.isdigit() and int(position) > 0):
+    if position in {"top", "bottom"}:
+        place: Json = {"to": position}
+    elif position.isascii() and position.isdigit() and int(position) > 0:
+        place = {"position": int(position)}
+    else:
         raise typer.BadParameter("write a number from 1, top, or bottom", param_hint="POSITION")
     with session(url, token, as_json=as_json) as on:
-        place = places.get(position) if position in places else int(position)
-        if place == 0:
-            place = max(1, len(on.client.queue().get("queue") or []))
-        _act(on, target_id, "move", body={"position": place})
+        target = on.client.find(target_id)
+        if target.download_id is None:
+            raise ApiError(409, "nothing_to_move", f"{target_id} is not in the queue")
+        done = on.client.act(Target("downloads", target.download_id), "move", body=place)
+        on.out.json(done)
+        where = f" at position {plain(done['position'])}" if done.get("position") else ""
+        on.out.line(f"{target_id}: {plain(done.get('status')) or 'moved'}{where}")
 
 
 def settings(

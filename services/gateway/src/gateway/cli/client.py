@@ -53,6 +53,8 @@ class Target:
 
     kind: Literal["presets", "downloads"]
     id: str
+    download_id: str | None = None
+    """The download that is meant, when there is one."""
 
     @property
     def path(self) -> str:
@@ -94,6 +96,10 @@ class Client:
         """Return the queue object."""
         return self._call("GET", f"{API}/presets/queue/status")
 
+    def last_seq(self) -> int:
+        """Return the sequence of the newest entry of the log that can be read."""
+        return int(self._call("GET", f"{API}/system/health").get("seq") or 0)
+
     def resources(self) -> Json:
         """Return the newest host samples."""
         return self._call("GET", f"{API}/system/resources")
@@ -122,12 +128,11 @@ class Client:
         """Yield the log's entries after a sequence, to its present end."""
         while True:
             page = self._call("GET", f"{API}/events", params={"after": after, "limit": _PAGE})
-            entries = _list(page, "events")
-            for entry in entries:
-                if int(entry["seq"]) > after:
-                    after = int(entry["seq"])
-                    yield entry
-            if len(entries) < _PAGE:
+            for entry in _list(page, "events"):
+                after = int(entry["seq"])
+                yield entry
+            after = max(after, int(page.get("seq") or 0))
+            if not page.get("more"):
                 return
 
     def plan(self, presets: list[str]) -> Json:
@@ -136,23 +141,28 @@ class Client:
 
     def find(self, given_id: str) -> Target:
         """Return whether an id names a preset or a download, by asking; 404 (ApiError) when it names neither."""
-        if given_id and given_id not in {".", ".."}:
-            kinds: tuple[tuple[Literal["presets", "downloads"], str], ...] = (
-                ("presets", "id"),
-                ("downloads", "download_id"),
-            )
-            for kind, field in kinds:
-                target = Target(kind, given_id)
-                try:
-                    body = self._call("GET", f"{API}{target.path}")
-                except ApiError as error:
-                    if error.status not in {404, 422}:
-                        raise
-                else:
-                    # Routes such as /presets/categories answer too, but not with an object of that id.
-                    if given_id in (body.get(field), body.get("id")):
-                        return target
+        preset = self._look_up("presets", given_id)
+        # Routes such as /presets/categories answer too, but not with an object of that id.
+        if preset is not None and preset.get("id") == given_id:
+            return Target("presets", given_id, preset.get("download_id"))
+        download = self._look_up("downloads", given_id)
+        if download is not None and download.get("download_id") == given_id:
+            return Target("downloads", given_id, given_id)
+        queue = self.queue()
+        for item in (item for name in ("active", "queue", "completed") for item in queue.get(name) or []):
+            if item.get("preset_id") == given_id:  # no longer in the catalog, and still in the queue
+                return Target("downloads", item["download_id"], item["download_id"])
         raise ApiError(404, "not_found", f"there is no preset and no download {plain(given_id)!r}")
+
+    def _look_up(self, kind: Literal["presets", "downloads"], given_id: str) -> Json | None:
+        if given_id in {"", ".", ".."}:
+            return None
+        try:
+            return self._call("GET", f"{API}{Target(kind, given_id).path}")
+        except ApiError as error:
+            if error.status in {404, 422}:
+                return None
+            raise
 
     # -- writing ---------------------------------------------------------------------------------------------------
 

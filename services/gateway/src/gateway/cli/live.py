@@ -137,10 +137,8 @@ def follow(
                     if message.event == "bye":
                         reason = "the gateway goes down"
                         break
-                    if message.event == "reset":
-                        last_id = ""
-                        reason = "the gateway's log begins anew"
-                        break
+                    if message.event == "reset":  # what follows on this connection is of the new log
+                        last_id = decoder.last_id = ""
         except ApiError as error:
             if error.status == 400 and last_id:
                 last_id = ""  # refused as an id: begin afresh, the snapshots make the state true again

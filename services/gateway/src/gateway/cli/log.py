@@ -35,7 +35,7 @@ def events(
     With --json: one document, or with --follow one per line.
     """
     with session(url, token, as_json=as_json) as on:
-        after = since if since is not None else max(0, int(on.client.queue().get("seq") or 0) - _LAST)
+        after = since if since is not None else max(0, on.client.last_seq() - _LAST)
         if not follow:
             _print_all(on.out, on.client.events(after), after)
             return
@@ -83,6 +83,8 @@ class LogReader:
                 continue
             if message.event == "hello":
                 self._greet(message)
+            elif message.event == "reset":
+                self._whole = False
             if not self._whole:
                 yield from self._catch_up()
             if self._whole and message.event == "event" and int(message.data["seq"]) > self._after:

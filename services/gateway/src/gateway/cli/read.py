@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from gateway.cli.client import ApiError, Client, Json
+from gateway.cli.client import ApiError, Json
 from gateway.cli.exits import Exit
 from gateway.cli.output import Output
 from gateway.cli.render import (
     PLAN_HEADERS,
     PRESET_HEADERS,
     QUEUE_HEADERS,
+    not_ready_words,
     plan_rows,
     preset_row,
     queue_rows,
@@ -46,32 +48,28 @@ def status(url: Url = None, token: Token = None, as_json: AsJson = False) -> Non
     """
     with session(url, token, as_json=as_json) as on:
         ready, said = on.client.readiness()
-        queue = on.client.queue() if ready else None
-        resources = _resources(on.client) if ready else None
-        on.out.json({"url": on.client.address.url, "ready": ready, "health": said, "queue": queue, **_with(resources)})
+        queue, resources = _if_there(on.client.queue), _if_there(on.client.resources)
+        known = {"health": said, "queue": queue, "resources": resources}
+        found = {name: value for name, value in known.items() if value is not None}
+        on.out.json({"url": on.client.address.url, "ready": ready, **found})
         on.out.line(f"Modeldeck at {on.client.address.url} is {'ready' if ready else 'not ready'}")
         if queue is not None:
             on.out.line(f"Queue   {queue_summary(queue)}")
         for line in resource_lines(resources or {}):
             on.out.line(line)
         if not ready:
-            reason = plain(said.get("detail")) or "it is starting, or a part of it is away"
-            on.out.note(f"error: not ready: {reason}")
+            on.out.note(f"error: not ready: {not_ready_words(said)}")
             raise typer.Exit(Exit.FAILED)
 
 
-def _resources(client: Client) -> Json | None:
-    """Return the newest samples, None while nothing was measured: the status of the rest is worth showing."""
+def _if_there(read: Callable[[], Json]) -> Json | None:
+    """Return what is read, None while that part is away or has measured nothing: the rest is worth showing."""
     try:
-        return client.resources()
+        return read()
     except ApiError as error:
-        if error.status in {404, 503}:
+        if error.passing or error.status == 404:
             return None
         raise
-
-
-def _with(resources: Json | None) -> Json:
-    return {} if resources is None else {"resources": resources}
 
 
 def presets(  # noqa: PLR0913, PLR0917  # typer makes an option of each

@@ -122,6 +122,15 @@ def _amount(volume: Json, name: str) -> Any:
     return volume.get(f"{name}_bytes", volume.get(name))
 
 
+def not_ready_words(health: Json) -> str:
+    """Return why `/readyz` says no."""
+    services = health.get("services")
+    away = [plain(name) for name, of in services.items() if not of.get("ok")] if isinstance(services, dict) else []
+    if away:
+        return f"no answer from {', '.join(away)}"
+    return plain(health.get("detail") or health.get("status")) or "it is starting"
+
+
 def resource_lines(resources: Json) -> list[str]:
     """Return a line for each thing that was measured; what was not is left out, what failed says so."""
     lines = []

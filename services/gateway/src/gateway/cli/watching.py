@@ -16,6 +16,7 @@ from gateway.cli.text import percent, size
 from gateway.cli.waiting import Watched, apply_queue
 
 _STEP_PERCENT = 10
+_QUEUE_PAUSED = "the whole queue is paused; `modeldeck resume --all` lets it go on"
 
 
 class Display(Protocol):
@@ -43,7 +44,7 @@ def watch(client: Client, out: Output, watched: list[Watched]) -> None:
             state = _advance(state, message)
             if not isinstance(state, dict):
                 continue
-            display.say("")
+            display.say(_QUEUE_PAUSED if state.get("paused") else "")
             for one in apply_queue(watched, state):
                 _look_up(client, one)
             for one in watched:
@@ -56,6 +57,8 @@ def _advance(state: object, message: Message) -> object:
     """Return the queue after a message; None until this connection has sent it."""
     if message.event == "hello":
         return state if message.data.get("resumed") else None
+    if message.event == "reset":
+        return None
     if message.event not in {"snapshot", "delta"} or message.data.get("topic") != "queue":
         return state
     data = message.data.get("data")
