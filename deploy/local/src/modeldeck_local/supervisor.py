@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-import aiohttp
 
 from modeldeck_local import environment, nats_process
 from modeldeck_local.child import WRONG_SETTINGS, Child
@@ -39,7 +38,8 @@ class Plan:
     settings: Mapping[str, str]
     """Environment variables for the services, on top of the inherited ones."""
     announcement: str
-    ready_url: str
+    gateway: tuple[str, int]
+    """Host and port at which this machine reaches the gateway."""
     address: str
     nats_url: str = ""
     """An outside NATS to use instead of the embedded server."""
@@ -123,23 +123,14 @@ class Supervisor:
     async def _wait_until_ready(self) -> None:
         """Return once the gateway says that all are ready; every 10 s say what it still waits for."""
         last_said = time.monotonic()
-        timeout = aiohttp.ClientTimeout(total=5)
-        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-            while True:
-                try:
-                    async with session.get(self._plan.ready_url) as answer:
-                        if answer.status == 200:
-                            return
-                        waiting_for = (await answer.text(errors="replace"))[:500]
-                except (aiohttp.ClientError, TimeoutError, OSError):
-                    waiting_for = "the gateway does not answer yet"
-                for child in self._services:
-                    if child.ended_with == WRONG_SETTINGS:
-                        raise StartError(f"{child.name} refused its settings, see above")
-                if time.monotonic() - last_said > STILL_WAITING_S:
-                    last_said = time.monotonic()
-                    self._console.say(f"still starting: {waiting_for} (logs: {self._logs})")
-                await asyncio.sleep(READY_POLL_S)
+        while (waiting_for := await asyncio.to_thread(why_not_ready, *self._plan.gateway)) is not None:
+            for child in self._services:
+                if child.ended_with == WRONG_SETTINGS:
+                    raise StartError(f"{child.name} refused its settings, see above")
+            if time.monotonic() - last_said > STILL_WAITING_S:
+                last_said = time.monotonic()
+                self._console.say(f"still starting: {waiting_for} (logs: {self._logs})")
+            await asyncio.sleep(READY_POLL_S)
 
     async def _stop(self) -> None:
         """End all in reverse order, within ALL_STOPPED_BY_S."""
@@ -159,3 +150,16 @@ class Supervisor:
 
 async def _stop_together(children: Sequence[Child], within_s: float) -> None:
     await asyncio.gather(*(child.stop(within_s) for child in children))
+
+
+def why_not_ready(host: str, port: int) -> str | None:
+    """Ask the gateway, which asks all services; None once everything is ready, else what it waits for."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        return None if answer.status == 200 else answer.read(500).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return "the gateway does not answer yet"
+    finally:
+        connection.close()

@@ -77,7 +77,7 @@ def make_plan(settings: up_settings.UpSettings, folder: DataFolder, *, is_demo: 
         folder=folder,
         settings=values,
         announcement=announcement,
-        ready_url=f"http://{_in_url(_reachable(settings.host))}:{port}/readyz",
+        gateway=(_reachable(settings.host), port),
         address=address,
         nats_url=settings.nats_url,
         helpers=helpers,
@@ -101,7 +101,8 @@ def claim_port(host: str, port: int) -> int:
 
 
 def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host.strip("[]"), host)
+    bare = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bare, bare)
 
 
 def _in_url(host: str) -> str:
