@@ -192,7 +192,7 @@ class Origin:
         if path in self.files:
             return self.files[path]
         if path.startswith("/cdn/") and path[4:] in self.files:
-            return replace(self.files[path[4:]], linked=False, token="", redirect="")
+            return replace(self.files[path[4:]], linked=False, linked_sha256="", token="", redirect="")
         if "size" in request.query:
             return _from_query(request)
         if self.hub_size and ("/resolve/" in path):

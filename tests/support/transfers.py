@@ -11,6 +11,7 @@ from typing import Any
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Sources
 from downloader.transfer import FileRequest, FileResult, KnownFile, Transfer
+
 from tests.support.origin import File, Origin
 
 

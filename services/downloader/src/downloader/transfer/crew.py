@@ -39,6 +39,7 @@ class Crew:
         self.working = 0
         self._over = asyncio.Event()
         self._received = 0
+        self._short_runs = 0  # connections in a row that ended early with next to nothing
 
     async def run(self, segment: Segment, response: Response) -> None:
         """Fetch everything, the first segment out of `response`. Raises the error that mattered most."""
@@ -63,7 +64,7 @@ class Crew:
             now, total = monotonic(), self._total()
             rate = (total - before) / (now - at)
             before, at = total, now
-            if self.working < self._most and rate < FAST_BPS and not self._slowed_by_us():
+            if self.working < self._most and rate < FAST_BPS and not self._short_runs and not self._slowed_by_us():
                 wanted = min(self._most - self.working, -(-self._plan.open_bytes // SMALLEST_SEGMENT_BYTES))
                 if wanted == 0 and self._plan.stealable(STEAL_BYTES):
                     wanted = 1
@@ -74,7 +75,7 @@ class Crew:
         return self._received + sum(segment.position - segment.start for segment in self._plan.active)
 
     async def _work(self, segment: Segment | None, response: Response | None) -> None:
-        rate, short_runs = 0.0, 0
+        rate = 0.0
         try:
             while True:
                 if segment is None:
@@ -84,12 +85,11 @@ class Crew:
                 began = monotonic()
                 try:
                     await self._fetch(segment, response)
-                    short_runs = 0
+                    self._short_runs = 0
                 except TransferError as error:
                     gained = segment.position - segment.start
-                    short_runs = 0 if gained >= PROGRESS_BYTES else short_runs + 1
-                    self._lose(error, short_runs)
-                    if error.code != "closed_early" or short_runs > MAX_SHORT_RUNS:
+                    self._short_runs = 0 if gained >= PROGRESS_BYTES else self._short_runs + 1
+                    if not self._may_go_on(error):
                         return
                 finally:
                     rate = (segment.position - segment.start) / max(monotonic() - began, 1e-4)
@@ -101,14 +101,15 @@ class Crew:
             if not self.working:
                 self._over.set()
 
-    def _lose(self, error: TransferError, short_runs: int) -> None:
-        """Decide whether the others can do without this connection; raise when there is none left, or no hope."""
-        if error.code == "closed_early" and short_runs <= MAX_SHORT_RUNS:
-            return
+    def _may_go_on(self, error: TransferError) -> bool:
+        """Tell whether a connection that failed may try again; raise when no other is left, or there is no hope."""
+        if error.code == "closed_early" and self._short_runs <= MAX_SHORT_RUNS:
+            return True
         if not error.retryable or self.working == 1:
             raise error
         if error.code in CROWDED:
             self._most = self.working - 1
+        return False
 
     def _size(self, rate: float) -> int:
         """Return how much to take: long enough to hide the way to the server, short enough to stay together."""

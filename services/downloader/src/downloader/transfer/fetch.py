@@ -33,7 +33,6 @@ from downloader.transfer.threads import in_thread
 from downloader.transfer.verify import HTML_TYPES, has_header_check, html_page, may_be_html, refuse_html
 
 MAX_START_OVERS = 3
-MAX_SHORT_RUNS = 3
 PROGRESS_BYTES = 1 << 20
 UNJOURNALED_BYTES = 4 << 20  # a kill may cost all of so small a file, and a journal would cost more than it saves
 UNBOUNDED = 1 << 62
@@ -106,7 +105,7 @@ class FileFetch:
     async def run(self) -> None:
         """Fetch until the staging file is whole. Raises TransferError."""
         self._adopt_staged()
-        start_overs = short_runs = 0
+        start_overs = 0
         while not self._whole():
             before = self.done_bytes
             try:
@@ -119,8 +118,8 @@ class FileFetch:
                 self._ranges = self._ranges and error.ranges
                 await self._forget()
             except LinkError as error:
-                short_runs = 0 if self.done_bytes - before >= PROGRESS_BYTES else short_runs + 1
-                if error.code != "closed_early" or not self._can_resume() or short_runs > MAX_SHORT_RUNS:
+                progress = self.done_bytes - before >= PROGRESS_BYTES
+                if error.code != "closed_early" or not self._can_resume() or not progress:
                     raise
             if start_overs > MAX_START_OVERS:
                 raise SourceError(

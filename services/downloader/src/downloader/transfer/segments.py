@@ -101,6 +101,7 @@ class SegmentPlan:
         start, end = self._open[0]
         stop = start + max(1, limit)
         stop = min(end, max(stop - stop % align, start + align))
+        stop = end if end - stop < align else stop
         if stop == end:
             self._open.pop(0)
         else:
