@@ -24,6 +24,13 @@ CONTENT_TYPE = "application/json"
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 _IDS = uuid.UUID("6f0a1f0e-6a3c-5f7e-9a54-0d1b8a6f2c11")
+_AS_PACKED = re.compile(
+    "NATS/1\\.0\r\nce-specversion: 1\\.0\r\n"
+    + "".join(f"ce-{name}: ([^\r]*)\r\n" for name in ("id", "source", "type", "time"))
+    + "ce-subject: [^\r]*\r\nce-datacontenttype: [^\r]*\r\n"
+    + "".join(f"(?:ce-{name}: ([^\r]*)\r\n)?" for name in ("actor", "correlationid", "causationid"))
+).match
+"""The headers in the order in which `pack` writes them: one match is several times faster than parsing them."""
 _TO_ENCODE = re.compile(r"[^!#$&-~]")
 _log = structlog.get_logger(__name__)
 
@@ -78,25 +85,40 @@ def unpack(seq: int, subject: str, headers: Mapping[str, str] | None, data: byte
     return unpack_envelope(seq, subject, headers or {}, data, registry.decode(record.type, data))
 
 
-def unpack_lenient(seq: int, subject: str, headers: Mapping[str, str] | None, data: bytes) -> Record:
-    """Like `unpack`, for folds, which must get past a broken message: `event` is then None, and the log says so.
+def unpack_wire(seq: int, subject: str, headers: bytes, data: bytes) -> Record:
+    """Return the record of a stored message, for folds, which must get past a broken one: `event` is then None.
 
-    Its `type` is empty when even the envelope cannot be read.
+    `headers` are as they came over the wire. The log says so when a message is broken; `type` is empty when even the
+    envelope cannot be read.
     """
-    event: Event | None = None
+    text = headers.decode("utf-8", "replace")
+    match = None if "%" in text else _AS_PACKED(text)
     try:
-        record = unpack_envelope(seq, subject, headers or {}, data, None)
-    except PoisonError as error:
-        _log.warning(
-            "message in the log has no readable envelope; skipped", seq=seq, subject=subject, reason=str(error)
+        if match is None:  # values to unquote, or someone else's order of headers
+            record = unpack_envelope(seq, subject, parse_headers(headers), data, None)
+            event = registry.decode(record.type, data)
+            return unpack_envelope(seq, subject, parse_headers(headers), data, event) if event else record
+        event_id, source, type_name, time, actor, correlation_id, causation_id = match.groups("")
+        event = registry.decode(type_name, data)
+        return Record(
+            seq,
+            subject,
+            event_id,
+            type_name,
+            source,
+            parse_time(time),
+            data,
+            event,
+            actor,
+            correlation_id,
+            causation_id,
         )
-        return Record(seq, subject, "", "", "", NO_TIME, data, None)
-    try:
-        event = registry.decode(record.type, data)
     except PoisonError as error:
-        _log.warning("fact in the log breaks its schema; skipped", seq=seq, subject=subject, reason=str(error))
-        return record
-    return unpack_envelope(seq, subject, headers or {}, data, event)
+        _log.warning("message in the log cannot be read; skipped", seq=seq, subject=subject, reason=str(error))
+    try:
+        return unpack_envelope(seq, subject, parse_headers(headers), data, None)
+    except PoisonError:
+        return Record(seq, subject, "", "", "", NO_TIME, data, None)
 
 
 def unpack_envelope(seq: int, subject: str, headers: Mapping[str, str], data: bytes, event: Event | None) -> Record:
@@ -147,3 +169,8 @@ def parse_headers(raw: bytes) -> dict[str, str]:
     """Return the headers of a message as it came over the wire (`NATS/1.0`, then `Name: value` lines)."""
     lines = raw.decode("utf-8", "replace").split("\r\n")
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines[1:]) if name}
+
+
+def wire_headers(headers: Mapping[str, str]) -> bytes:
+    """Return headers as they go over the wire."""
+    return b"".join((b"NATS/1.0\r\n", *(f"{name}: {value}\r\n".encode() for name, value in headers.items()), b"\r\n"))

@@ -209,4 +209,4 @@ class _Course:
 
 
 def _record(message: Delivered) -> Record:
-    return envelope.unpack_lenient(message.seq, message.subject, envelope.parse_headers(message.headers), message.data)
+    return envelope.unpack_wire(message.seq, message.subject, message.headers, message.data)

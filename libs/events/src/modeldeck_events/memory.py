@@ -103,7 +103,7 @@ class MemoryStore:
             raise ConflictError(f"{subject}: expected sequence {expected_seq}, the last one is {last}")
         seq = len(self._records) + 1
         headers, data = envelope.pack(subject, event, event_id=event_id, time=self._clock(), meta=meta)
-        self._records.append(envelope.unpack_lenient(seq, subject, headers, data))
+        self._records.append(envelope.unpack_wire(seq, subject, envelope.wire_headers(headers), data))
         self._last[subject] = self._ids[event_id] = seq
         self._wake()
         return seq
