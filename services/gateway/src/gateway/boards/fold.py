@@ -39,7 +39,7 @@ class Boards:
         self.resources = Resources(pool=pool)
         self.generation = 0
         self.applied = 0
-        self._dirty: set[str] = set()
+        self._dirty: set[str] = {"queue", "presets"}  # also what is loaded, or an empty log, has to be shown once
 
     @property
     def schema(self) -> str:
