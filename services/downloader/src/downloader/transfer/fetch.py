@@ -342,13 +342,14 @@ class FileFetch:
         identity = self._staging.identity
         if identity is None:
             raise _StartOverError
-        response = await self._locator.open(segment.start, segment.end - 1, identity.validator)
+        last = segment.end - 1  # a steal may move the end down while the answer is on its way
+        response = await self._locator.open(segment.start, last, identity.validator)
         with self._owned(response):
             if response.status != 206:
                 etag = response.headers.get("etag")
                 raise _StartOverError(ranges=response.status == 200 and etag != identity.etag)
             told = self._told(response, segment.start)
-            if told.last is not None and told.last >= segment.end:
+            if told.last is not None and told.last > last:
                 raise _StartOverError(ranges=False)
             self._check_same(response, told, identity)
             alone = self._crew is None or self._crew.working == 1
