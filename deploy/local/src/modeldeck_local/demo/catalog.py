@@ -17,7 +17,9 @@ UNKNOWN_BYTES = 8_000_000
 GRAIN_BYTES = 32
 """Sizes are multiples of this, GGUF's alignment."""
 NOTICE = "DEMO: generated files, not the real model."
-BEHAVIOURS = ("slow", "flaky")
+BEHAVIOURS = ("flaky", "slow")
+WORTH_WATCHING_BYTES = 10_000_000
+"""A smaller preset is over before its server's behaviour shows."""
 
 
 class DemoError(Exception):
@@ -55,7 +57,7 @@ def shrink(content: Any) -> Shrunk:
                 _shrink_file(file, manifest, hosts)
             preset["download_size"] = f"{sum(file['size'] for file in files) / 1e6:.1f}MB"
             preset["description"] = f"{NOTICE} {preset.get('description', '')}".strip()
-        for behaviour, preset in zip(BEHAVIOURS, _smallest_first(presets), strict=False):
+        for behaviour, preset in zip(BEHAVIOURS, _worth_watching_first(presets), strict=False):
             preset["name"] = f"{preset.get('name', 'Preset')} ({behaviour} server)"
             for file in preset["files"]:
                 manifest[_path_of(file["url"])]["behaviour"] = behaviour
@@ -85,5 +87,9 @@ def _shrunk_size(stated: Any) -> int:
     return max(real // SCALE, LEAST_BYTES) // GRAIN_BYTES * GRAIN_BYTES
 
 
-def _smallest_first(presets: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(presets.values(), key=lambda preset: sum(int(file["size"]) for file in preset["files"]))
+def _worth_watching_first(presets: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    def order(preset: dict[str, Any]) -> tuple[bool, int]:
+        size_bytes = sum(int(file["size"]) for file in preset["files"])
+        return size_bytes < WORTH_WATCHING_BYTES, size_bytes
+
+    return sorted(presets.values(), key=order)
