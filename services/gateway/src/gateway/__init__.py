@@ -1,1 +1,1 @@
-"""Projects the event log into read models, serves them over HTTP and SSE with the dashboard, and is the command line."""
+"""Projects the event log into read models and serves them: HTTP, live streams, the dashboard; and the command line."""

@@ -129,7 +129,7 @@ class StreamEndpoint:
         if len(self._open) >= MAX_STREAMS:
             raise away(f"There are {MAX_STREAMS} streams open already.", retry_after_s=10)
         after, resumed = await self._resume_point(request)
-        mailbox = Mailbox(scope["extensions"][TRANSPORT], session)
+        mailbox = Mailbox(scope["extensions"][TRANSPORT]["transport"], session)
         self._open.add(mailbox)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})

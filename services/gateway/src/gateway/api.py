@@ -1,0 +1,85 @@
+"""The FastAPI application: the routes, their document, and every error as a problem document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from modeldeck_events.errors import UnavailableError
+from starlette.exceptions import HTTPException
+
+from gateway import docs_page
+from gateway.context import Gateway
+from gateway.problems import MEDIA_TYPE, ProblemError, away
+from gateway.routes import activity, downloads, log, operations, presets, session, system
+from gateway.routes.shapes import PROBLEMS
+
+API = "/api/v1"
+GROUPS = (presets, downloads, activity, system, log, session)
+_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
+_log = structlog.get_logger(__name__)
+
+
+def build(gateway: Gateway | None) -> FastAPI:
+    """Return the application; without a gateway it only tells its document."""
+    api = FastAPI(
+        title="Modeldeck", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, responses=PROBLEMS
+    )
+    api.state.gateway = gateway
+    for group in GROUPS:
+        api.include_router(group.router, prefix=API)
+    api.include_router(operations.router)
+    api.add_exception_handler(ProblemError, _problem)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(UnavailableError, _away)
+    api.add_exception_handler(Exception, _internal)
+
+    @api.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return Response(docs_page.render(document(api)), media_type="text/html")
+
+    return api
+
+
+def document(api: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    return api.openapi()
+
+
+def _answer(problem: ProblemError) -> Response:
+    return Response(problem.body(), problem.status, problem.headers, media_type=MEDIA_TYPE.decode())
+
+
+async def _problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this class only
+    return _answer(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """Say what is wrong and where; never repeat the input, which may hold a secret."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    wrong = [
+        {"where": ".".join(str(part) for part in problem["loc"]), "message": problem["msg"]}
+        for problem in error.errors()
+    ]
+    detail = "; ".join(f"{item['where']}: {item['message']}" for item in wrong[:5])
+    return _answer(ProblemError(422, "invalid_request", detail or "The request does not fit.", errors=wrong))
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = _CODES.get(error.status_code, f"http_{error.status_code}")
+    detail = {404: "There is no such route.", 405: "This route does not know that method."}.get(error.status_code)
+    return _answer(ProblemError(error.status_code, code, detail or str(error.detail), headers=error.headers))
+
+
+async def _away(_request: Request, error: Exception) -> Response:
+    return _answer(away(f"The event log does not answer at present: {error}."))
+
+
+async def _internal(request: Request, error: Exception) -> Response:
+    _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    return _answer(ProblemError(500, "internal", "The gateway could not do this; its log says why."))

@@ -1,0 +1,134 @@
+"""The composition root of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+
+import structlog
+from modeldeck_events.projector import Projector
+from modeldeck_events.runtime import Service
+from modeldeck_events.settings import SettingsError, load
+from modeldeck_events.store import Batch
+from prometheus_client import Gauge
+
+from gateway import api
+from gateway.auth import Authenticator, HostCheck
+from gateway.boards.fold import Boards
+from gateway.boards.queue import queue_object
+from gateway.commands import Commands
+from gateway.context import Gateway
+from gateway.front import Front
+from gateway.health import HealthCheck
+from gateway.live import Answer, Live
+from gateway.routes.downloads import download_queue
+from gateway.routes.presets import category_list, preset_list
+from gateway.server import bind, serve
+from gateway.settings import GatewaySettings, is_loopback
+from gateway.snapshots import Snapshots
+from gateway.sse import StreamEndpoint
+from gateway.tokens import load_token
+from gateway.web import Dashboard, dist_folder
+
+SNAPSHOT_EVERY_S = 15.0
+PUBLISHED = Gauge("modeldeck_published_seq", "Position of the log up to which the read models are published")
+_log = structlog.get_logger(__name__)
+
+
+class App:
+    """The gateway as one service: fold, publish, serve."""
+
+    def __init__(self, settings: GatewaySettings, listener: socket.socket) -> None:
+        self.service = Service("gateway", settings)
+        self.boards = Boards(pool=settings.pool)
+        self.live = Live(self.boards)
+        folder = settings.data_dir / "gateway"
+        self._snapshots = Snapshots(folder)
+        self._listener = listener
+        self._saved = self._snapshots.load(self.boards)
+        self._projector: Projector = self.service.folds([self.boards], after=self._saved, on_batch=self._on_batch)
+        token = settings.token.get_secret_value() if settings.token else None
+        port: int = listener.getsockname()[1]
+        self.gateway = Gateway(
+            settings=settings,
+            boards=self.boards,
+            live=self.live,
+            store=self.service.store,
+            commands=Commands(self.service.bus.request, self.live),
+            auth=Authenticator(
+                mode=settings.auth,
+                token="" if settings.auth == "none" else load_token(settings.data_dir, token),
+                port=port,
+                folder=folder,
+            ),
+            streams=StreamEndpoint(self.live, self.service.store),
+            health=HealthCheck(self.service.bus.request, self.live, self.service.health),
+        )
+        self.front = Front(
+            host_check=HostCheck(settings.host, loopback=is_loopback(settings.host)),
+            auth=self.gateway.auth,
+            dashboard=Dashboard(dist_folder()),
+            live=self.live,
+            answers=self._answers(),
+            streams=self.gateway.streams,
+            routes=api.build(self.gateway),
+        )
+        self.service.task(self._serve, name="http", when_ready=False)
+        self.service.task(self._follow_readings, name="readings", when_ready=False)
+        self.service.task(self.live.beat, name="heartbeat", when_ready=False)
+        self.service.task(self.live.age, name="age", when_ready=False)
+        self.service.task(self._keep_snapshots, name="snapshots")
+
+    def _answers(self) -> dict[str, Answer]:
+        topics = self.live.topics
+        queue, presets = topics["queue"], topics["presets"]
+        return {
+            "/presets": Answer(presets, preset_list),
+            "/presets/categories": Answer(presets, category_list),
+            "/presets/queue/status": Answer(queue, queue_object),
+            "/downloads/queue": Answer(queue, lambda state: download_queue(state, self.gateway)),
+        }
+
+    def _on_batch(self, batch: Batch) -> None:
+        self.live.on_batch(batch, self._projector.epoch)
+        PUBLISHED.set(batch.seq)
+
+    async def _serve(self) -> None:
+        await serve(self.front, self._listener, before_end=self.gateway.streams.close)
+
+    async def _follow_readings(self) -> None:
+        async for reading in self.service.bus.follow_readings(history=True):
+            self.live.on_reading(reading)
+
+    async def _keep_snapshots(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(SNAPSHOT_EVERY_S)
+                await self._save()
+        finally:
+            await self._save()
+
+    async def _save(self) -> None:
+        position = self._projector.position
+        if position == self._saved or not position.epoch:
+            return
+        body = self.boards.dump()
+        try:
+            await asyncio.to_thread(self._snapshots.save, self.boards.schema, self.boards.pool, position, body)
+        except OSError as error:
+            _log.warning("snapshot could not be written; the next start folds more of the log", reason=str(error))
+        else:
+            self._saved = position
+
+
+def main() -> int:
+    """Run the gateway as a process of its own; return its exit status."""
+    try:
+        settings = load(GatewaySettings)
+        listener = bind(settings.host, settings.port)
+        app = App(settings, listener)
+    except (SettingsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return app.service.run()

@@ -1,0 +1,98 @@
+"""What the routes work with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from modeldeck_events.message import Command, Reply
+from modeldeck_events.store import EventStore
+
+from gateway.asgi import etag_matches
+from gateway.auth import Authenticator, Principal
+from gateway.boards.fold import Boards
+from gateway.commands import Commands, command_id
+from gateway.frames import encode
+from gateway.health import HealthCheck
+from gateway.live import Live, etag
+from gateway.problems import not_ready
+from gateway.settings import GatewaySettings
+from gateway.sse import StreamEndpoint
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of a running gateway."""
+
+    settings: GatewaySettings
+    boards: Boards
+    live: Live
+    store: EventStore
+    commands: Commands
+    auth: Authenticator
+    streams: StreamEndpoint
+    health: HealthCheck
+
+
+def _gateway(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+def _ready(request: Request) -> Gateway:
+    gateway = _gateway(request)
+    if not gateway.live.caught_up.is_set():
+        raise not_ready()
+    return gateway
+
+
+def _principal(request: Request) -> Principal:
+    principal: Principal = request.state.principal
+    return principal
+
+
+GatewayDep = Annotated[Gateway, Depends(_gateway)]
+ReadyDep = Annotated[Gateway, Depends(_ready)]
+"""The gateway once its read models have caught up; 503 before."""
+PrincipalDep = Annotated[Principal, Depends(_principal)]
+
+
+class Writer:
+    """Runs commands for one request: it knows who asks and the request's Idempotency-Key."""
+
+    def __init__(
+        self,
+        request: Request,
+        gateway: ReadyDep,
+        principal: PrincipalDep,
+        idempotency_key: Annotated[str, Header(max_length=255)] = "",
+    ) -> None:
+        self._gateway = gateway
+        self._keyed = bool(idempotency_key)
+        self.ids: dict[str, Any] = {
+            "actor": principal.name,
+            "command_id": command_id(principal.name, request.method, request.url.path, idempotency_key),
+        }
+
+    async def run(self, command: Command, **options: Any) -> Reply:
+        """Run a command built with `**writer.ids`."""
+        return await self._gateway.commands.run(command, keyed=self._keyed, **options)
+
+
+WriterDep = Annotated[Writer, Depends()]
+
+
+def json_answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON response."""
+    return Response(encode(data), status, headers, media_type="application/json")
+
+
+def read_answer(request: Request, data: Any) -> Response:
+    """Return a read model's JSON with its ETag, or 304 when the caller has it."""
+    body = encode(data)
+    tag = etag(body)
+    headers = {"ETag": tag.decode(), "Cache-Control": "private, no-cache"}
+    if etag_matches(request.headers.get("if-none-match", "").encode("latin-1"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, media_type="application/json")

@@ -1,0 +1,217 @@
+"""The outermost application: every request passes here first, in this order.
+
+1. Host header; 2. one spelling of the path; 3. what needs no credentials: health, the dashboard's files, signing in;
+4. credentials; 5. writes only from our own pages; 6. read models from ready bytes; 7. streams; 8. the routes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from gateway.asgi import (
+    JSON,
+    SECURITY_HEADERS,
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    answer_problem,
+    etag_matches,
+    header,
+)
+from gateway.auth import SAFE_METHODS, Authenticator, HostCheck, check_site, refuse_foreign_site
+from gateway.live import Answer, Live
+from gateway.problems import ProblemError, not_found, not_ready
+from gateway.sse import StreamEndpoint
+from gateway.web import Dashboard, File
+
+MAX_BODY_BYTES = 1024 * 1024
+API = "/api/v1"
+SESSION = f"{API}/session"
+STREAM = f"{API}/stream"
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+GUARDED_PAGES = frozenset({"/metrics", "/docs", "/openapi.json"})
+
+REQUESTS = Counter("modeldeck_http_requests", "HTTP requests answered", ["method", "status"])
+STREAMS = Gauge("modeldeck_sse_streams", "Open live streams")
+_METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"})
+_log = structlog.get_logger(__name__)
+
+
+class Front:
+    """The gateway's ASGI application."""
+
+    def __init__(  # noqa: PLR0913 - the parts it puts in order, by keyword
+        self,
+        *,
+        host_check: HostCheck,
+        auth: Authenticator,
+        dashboard: Dashboard,
+        live: Live,
+        answers: Mapping[str, Answer],
+        streams: StreamEndpoint,
+        routes: App,
+    ) -> None:
+        self._host_check = host_check
+        self._auth = auth
+        self._dashboard = dashboard
+        self._live = live
+        self._answers = {f"{API}{path}": answer for path, answer in answers.items()}
+        self._streams = streams
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a problem on the way becomes a problem document."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"{scope['type']} is not spoken here")
+        started = time.perf_counter()
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, noting)
+        except ProblemError as problem:
+            if status:
+                raise
+            await answer_problem(noting, problem)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        REQUESTS.labels(method, status).inc()
+        if scope["method"] not in SAFE_METHODS:
+            _log.info(
+                "write answered",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(1000 * (time.perf_counter() - started), 1),
+            )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._host_check.check(header(scope, b"host"))
+        path = scope["path"] = one_spelling(scope["path"])
+        if not path.startswith("/api/") and path != "/api":
+            if path in OPEN_PATHS:
+                return await self._route(scope, receive, send)
+            if path not in GUARDED_PAGES:
+                return await self._page(scope, send)
+        if path == SESSION and scope["method"] == "POST":
+            refuse_foreign_site(scope)
+            return await self._route(scope, receive, send)
+        principal = self._auth.principal(scope)
+        check_site(scope, principal)
+        if scope["method"] == "GET":
+            ready = self._answers.get(path)
+            if ready is not None and not scope["query_string"]:
+                return await self._ready_bytes(scope, send, ready)
+            if path == STREAM:
+                STREAMS.inc()
+                try:
+                    return await self._streams(scope, receive, send, session=principal.session)
+                finally:
+                    STREAMS.dec()
+        scope.setdefault("state", {})["principal"] = principal
+        return await self._route(scope, receive, send)
+
+    async def _ready_bytes(self, scope: Scope, send: Send, ready: Answer) -> None:
+        if not self._live.caught_up.is_set():
+            raise not_ready()
+        body, tag = ready.current()
+        headers = [(b"etag", tag), (b"cache-control", b"private, no-cache")]
+        if etag_matches(header(scope, b"if-none-match"), tag):
+            return await answer(send, 304, b"", headers)
+        return await answer(send, 200, body, [(b"content-type", JSON), *headers])
+
+    async def _page(self, scope: Scope, send: Send) -> None:
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise ProblemError(405, "method_not_allowed", "Pages can only be read.", headers={"Allow": "GET, HEAD"})
+        if scope["path"] == "/" and b"token=" in scope["query_string"]:
+            return await self._exchange(scope, send)
+        file = self._dashboard.find(scope["path"])
+        if file is None:
+            raise not_found("There is no such file.")
+        return await _send_file(scope, send, file)
+
+    async def _exchange(self, scope: Scope, send: Send) -> None:
+        """Take the token out of the address bar: a cookie and a redirect; a wrong one leads to the sign-in page."""
+        token = parse_qs(scope["query_string"].decode("ascii", "replace")).get("token", [""])[-1]
+        headers = [(b"location", b"/"), (b"cache-control", b"no-store")]
+        try:
+            headers.append((b"set-cookie", self._auth.sign_in(token, scope)))
+        except ProblemError as problem:
+            if problem.status != 401:
+                raise
+            page = self._dashboard.find("/")
+            body = page.body if page else b""
+            html = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
+            return await answer(send, 401, body, html)
+        return await answer(send, 303, b"", headers)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._routes(scope, _limited(scope, receive), _with_headers(send))
+
+
+def one_spelling(path: str) -> str:
+    """Return the path as the routes know it: below `/api/v1`, without a slash at its end."""
+    if path.startswith("/api/"):
+        path = path.rstrip("/")
+        if not path.startswith("/api/v1/") and path not in {"/api", API}:
+            path = f"{API}{path.removeprefix('/api')}"
+    elif len(path) > 1 and path.rstrip("/") in OPEN_PATHS | GUARDED_PAGES:
+        path = path.rstrip("/")
+    return path
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Refuse bodies that no request of this API has."""
+    length = header(scope, b"content-length")
+    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    got = 0
+
+    async def limited() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > MAX_BODY_BYTES:
+            raise _too_large()
+        return message
+
+    return limited
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = {name for name, _ in message.get("headers", ())}
+            extra: list[tuple[bytes, bytes]] = [*SECURITY_HEADERS]
+            if b"cache-control" not in there:
+                extra.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": [*message.get("headers", ()), *extra]}
+        await send(message)
+
+    return sending
+
+
+async def _send_file(scope: Scope, send: Send, file: File) -> None:
+    kept = b"public, max-age=31536000, immutable" if file.immutable else b"no-cache"
+    headers: list[tuple[bytes, bytes]] = [(b"etag", file.etag), (b"cache-control", kept)]
+    if etag_matches(header(scope, b"if-none-match"), file.etag):
+        return await answer(send, 304, b"", headers)
+    body: Any = file.body
+    return await answer(send, 200, body, [(b"content-type", file.content_type), *headers])
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, "too_large", f"A request may have at most {MAX_BODY_BYTES} bytes.")

@@ -1,0 +1,1 @@
+"""HTTP routes, one file per group of the API. Paths here are below `/api/v1`."""

@@ -1,0 +1,125 @@
+"""The activity feed: the newest entries, all of them page by page, and hiding what was seen."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from modeldeck_events.errors import ConflictError
+from modeldeck_events.store import Meta
+from modeldeck_events.system import ActivityCleared, user_subject
+
+from gateway.boards import activity
+from gateway.boards.board import Json
+from gateway.context import Gateway, PrincipalDep, ReadyDep, read_answer
+from gateway.problems import ProblemError, away
+from gateway.routes.shapes import ActivityEntry, Shape
+
+_WINDOW = 1000
+_MAX_WINDOWS = 20
+_CLEAR_TRIES = 3
+
+router = APIRouter(prefix="/activity", tags=["activity"])
+
+
+class Recent(Shape):
+    """The newest entries, newest first."""
+
+    activities: list[ActivityEntry]
+
+
+class ActivityPage(Recent):
+    """One page; without `next_cursor` it is the last."""
+
+    next_cursor: str | None = None
+
+
+@router.get("/recent", response_model=Recent)
+async def recent(
+    request: Request, gateway: ReadyDep, principal: PrincipalDep, limit: Annotated[int, Query(ge=1, le=200)] = 5
+) -> Response:
+    """Return the newest entries."""
+    found = gateway.boards.activity.newest(principal.name, limit=limit)
+    return read_answer(request, {"activities": [item.data for item in found]})
+
+
+@router.get("", response_model=ActivityPage)
+async def page(  # noqa: PLR0913, PLR0917 - the query parameters of the contract
+    request: Request,
+    gateway: ReadyDep,
+    principal: PrincipalDep,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    category: Annotated[str | None, Query(max_length=50)] = None,
+    project_id: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Return one page, newest first; the cursor stays right while new entries come."""
+    if project_id is not None:  # no source of entries with a project has been connected
+        return read_answer(request, {"activities": []})
+    before = _position(cursor) if cursor else None
+    board = gateway.boards.activity
+    found = [(e.seq, e.data) for e in board.newest(principal.name, limit=limit + 1, before=before, category=category)]
+    oldest: int | None = None
+    if len(found) <= limit and board.complete_after > board.cleared(principal.name):
+        start = min(before or board.complete_after + 1, board.complete_after + 1)
+        older, oldest = await _older(gateway, start, limit + 1 - len(found), category, board.cleared(principal.name))
+        found += older
+    body: Json = {"activities": [data for _, data in found[:limit]]}
+    if len(found) > limit:
+        body["next_cursor"] = _cursor(found[limit - 1][0])
+    elif oldest is not None:
+        body["next_cursor"] = _cursor(oldest)
+    return read_answer(request, body)
+
+
+@router.delete("/clear", status_code=204)
+async def clear(gateway: ReadyDep, principal: PrincipalDep) -> Response:
+    """Hide everything up to now for the caller; nothing is deleted."""
+    subject = user_subject(principal.name)
+    meta = Meta(source="gateway", actor=principal.name)
+    up_to = gateway.live.position.seq
+    for _ in range(_CLEAR_TRIES):
+        last = await gateway.store.last_seq(subject)
+        event = ActivityCleared(user_id=principal.name, up_to_seq=up_to)
+        try:
+            seq = await gateway.store.append(subject, [event], expected_seq=last, meta=meta)
+        except ConflictError:
+            continue
+        await gateway.live.wait_for(seq)
+        return Response(status_code=204)
+    raise away("Someone else was clearing at the same time; try again.")
+
+
+async def _older(
+    gateway: Gateway, before: int, limit: int, category: str | None, hidden: int
+) -> tuple[list[tuple[int, Json]], int | None]:
+    """Read entries older than `before` from the log, newest first, and how far was looked when more may come."""
+    found: list[tuple[int, Json]] = []
+    named = gateway.boards.activity.named
+    for _ in range(_MAX_WINDOWS):
+        start = max(hidden, before - 1 - _WINDOW)
+        records = await gateway.store.read(after=start, limit=_WINDOW, subjects=activity.SUBJECTS)
+        for record in reversed([r for r in records if r.seq < before]):
+            data = activity.entry(record, named)
+            if data is not None and activity.in_category(data, category):
+                found.append((record.seq, data))
+                if len(found) == limit:
+                    return found, None
+        before = start + 1
+        if start <= hidden:
+            return found, None
+    return found, before
+
+
+def _cursor(seq: int) -> str:
+    return base64.urlsafe_b64encode(f"a{seq}".encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        return int(text.removeprefix("a"))
+    except (binascii.Error, ValueError) as error:
+        raise ProblemError(422, "bad_cursor", "This cursor was not given out by this route.") from error

@@ -1,0 +1,119 @@
+"""The log itself, page by page; the states of the stream's topics; the stream's place in the API document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.context import ReadyDep, json_answer, read_answer
+from gateway.frames import cloudevent
+from gateway.ids import EventId
+from gateway.live import STATE_TOPICS
+from gateway.problems import ProblemError
+from gateway.routes.presets import Preset, PresetCategory
+from gateway.routes.shapes import ActiveDownload, EndedDownload, Event, Shape, WaitingDownload
+from gateway.routes.system import Resources
+
+_PAGE = 500
+_MAX_PAGES = 20
+
+router = APIRouter(tags=["live"])
+
+
+class EventPage(Shape):
+    """Facts in order. `seq` is how far the log was looked through: give it as `after` for the next page; `id` is the
+    same place for the stream's Last-Event-ID. `more` tells whether the log goes on.
+    """
+
+    events: list[Event]
+    seq: int
+    id: str
+    more: bool
+
+
+class QueueTopic(Shape):
+    """The queue with its collections by download id; `current` is the id of the first running one."""
+
+    current: str | None = None
+    active: dict[str, ActiveDownload]
+    queue: dict[str, WaitingDownload]
+    completed: dict[str, EndedDownload]
+    active_downloads: int
+    paused: bool
+    max_concurrent: int
+    bandwidth_limit_bps: int | None = None
+    seq: int
+
+
+class PresetsTopic(Shape):
+    """The presets by id and the categories by name."""
+
+    presets: dict[str, Preset]
+    categories: dict[str, PresetCategory]
+    version: str
+    total: int
+
+
+class States(Shape):
+    """The present states of the topics that were asked for."""
+
+    queue: QueueTopic | None = None
+    presets: PresetsTopic | None = None
+    resources: Resources | None = None
+
+
+@router.get("/state", response_model=States)
+async def state(request: Request, gateway: ReadyDep, topics: Annotated[str, Query(max_length=500)] = "") -> Response:
+    """Return what `snapshot` events of the stream would hold now, by topic; all state topics without `topics`."""
+    names = [name.strip() for name in topics.split(",") if name.strip()] or list(STATE_TOPICS)
+    unknown = [name for name in names if name not in STATE_TOPICS]
+    if unknown:
+        raise ProblemError(
+            400,
+            "unknown_topic",
+            f"There is no state topic {', '.join(ascii(n[:40]) for n in unknown[:5])}; "
+            f"known are {', '.join(STATE_TOPICS)}.",
+            known_topics=list(STATE_TOPICS),
+        )
+    return read_answer(request, {name: gateway.live.topics[name].published for name in names})
+
+
+@router.get("/events", response_model=EventPage)
+async def events(
+    gateway: ReadyDep,
+    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    type: Annotated[str, Query(max_length=200, description="only this CloudEvents type")] = "",  # noqa: A002
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Return the facts after a position of the log, in order."""
+    horizon = gateway.live.position.seq
+    found: list[dict[str, Any]] = []
+    position = after
+    for _ in range(_MAX_PAGES):
+        size = _PAGE if type else limit + 1
+        records = await gateway.store.read(after=position, limit=size)
+        wanted = [record for record in records if not type or record.type == type]
+        taken = wanted[: limit - len(found)]
+        found += [cloudevent(record) for record in taken]
+        if len(taken) < len(wanted):
+            position = taken[-1].seq if taken else position
+            break
+        position = records[-1].seq if records else max(position, horizon)
+        if len(records) < size or len(found) >= limit:
+            break
+    place = EventId(gateway.live.position.epoch, position)
+    return json_answer({"events": found, "seq": position, "id": str(place), "more": position < horizon})
+
+
+@router.get(
+    "/stream",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 400: {}},
+)
+async def stream(
+    topics: Annotated[str, Query(description="comma separated")] = "",  # noqa: ARG001 - read by the raw endpoint
+    last_event_id: Annotated[str, Query(description="resume after this id; the header wins")] = "",  # noqa: ARG001
+) -> Response:
+    """Follow topics as Server-Sent Events: hello, snapshots, then deltas and entries. Answered by `sse`, not here."""
+    raise ProblemError(400, "not_a_stream", "Open this with a client of Server-Sent Events.")

@@ -1,0 +1,188 @@
+"""What must hold for any history: deltas lead to the state, and a saved board goes on as if it had never stopped."""
+
+from decimal import Decimal
+from typing import Any
+
+from gateway.boards.board import merge_patch
+from gateway.boards.fold import Boards
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from modeldeck_events import downloads as d
+from modeldeck_events.message import Event
+from modeldeck_events.modelfiles import ModelFileGone
+from modeldeck_events.pools import PoolConfigured
+from modeldeck_events.presets import CatalogRefreshed, Category, PresetPublished, PresetWithdrawn
+from modeldeck_events.system import ActivityCleared
+
+from tests.unit.gateway.facts import START, file, file_completed, found, preset, progress, queued, records
+
+IDS = st.sampled_from(["one", "two", "three"])
+NAMES = st.sampled_from(["a", "b"])
+PATHS = st.sampled_from(["x/a", "x/b", "x/shared"])
+SIZES = st.integers(0, 300)
+ATTEMPTS = st.integers(1, 3)
+FAILURE = d.FailureInfo(code="c", message="m")
+FILES = st.lists(st.builds(file, PATHS, st.none() | SIZES), min_size=1, max_size=3).map(tuple)
+
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        lambda i, n, f, p: queued(i, *f, preset_id=n, priority=p), IDS, st.none() | NAMES, FILES, st.integers(0, 1)
+    ),
+    st.builds(lambda i, a: d.DownloadStarted(download_id=i, attempt=a, worker="w"), IDS, ATTEMPTS),
+    st.builds(lambda i, a: d.DownloadInterrupted(download_id=i, attempt=a), IDS, ATTEMPTS),
+    st.builds(file_completed, IDS, PATHS, SIZES),
+    st.builds(lambda i: d.DownloadFileFailed(download_id=i, attempt=1, path="x/a", failure=FAILURE, tries=3), IDS),
+    st.builds(
+        lambda i: d.DownloadRetryScheduled(
+            download_id=i, attempt=1, path="x/a", failure=FAILURE, tries=1, max_tries=3, retry_at=START
+        ),
+        IDS,
+    ),
+    st.builds(lambda i: d.DownloadRetryBegan(download_id=i, attempt=1, path="x/a"), IDS),
+    st.builds(lambda i: d.DownloadPaused(download_id=i), IDS),
+    st.builds(lambda i: d.DownloadResumed(download_id=i), IDS),
+    st.builds(lambda i, r: d.DownloadMoved(download_id=i, priority=0, rank=Decimal(r) / 2), IDS, st.integers(-5, 9)),
+    st.builds(lambda i, f: d.DownloadRetried(download_id=i, force=f), IDS, st.booleans()),
+    st.builds(lambda i, t: d.DownloadCompleted(download_id=i, attempt=1, total_bytes=t), IDS, SIZES),
+    st.builds(lambda i: d.DownloadFailed(download_id=i, attempt=1, failure=FAILURE), IDS),
+    st.builds(lambda i: d.DownloadCancelled(download_id=i), IDS),
+    st.builds(lambda n, f: PresetPublished(preset=preset(n, *f)), NAMES, FILES),
+    st.builds(lambda n: PresetWithdrawn(preset_id=n), NAMES),
+    st.builds(found, PATHS, SIZES),
+    st.builds(lambda p: ModelFileGone(pool="default", path=p), PATHS),
+    st.builds(
+        lambda n, p: PoolConfigured(pool="default", max_concurrent=n, paused=p), st.integers(1, 3), st.booleans()
+    ),
+    st.builds(
+        lambda v: CatalogRefreshed(
+            version=v, total_presets=1, published=1, withdrawn=0, source="s", categories=(Category(name=v),)
+        ),
+        NAMES,
+    ),
+    st.builds(lambda n: ActivityCleared(user_id="local", up_to_seq=n), st.integers(0, 20)),
+)
+READINGS = st.builds(
+    lambda i, done, total, attempt, at: progress(i, done, total, attempt=attempt, at_s=at),
+    IDS,
+    SIZES,
+    st.none() | SIZES,
+    ATTEMPTS,
+    st.integers(0, 9),
+)
+STEPS = st.lists(EVENTS | READINGS, max_size=40)
+
+
+def apply_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396, as a client does it."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = apply_patch(result.get(key), value)
+    return result
+
+
+def without_nulls(value: Any) -> Any:
+    """A merge patch cannot say null: where the API has one, a client sees the member absent."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    return value
+
+
+def states(boards: Boards) -> dict[str, Any]:
+    return {
+        "queue": boards.queue.state(),
+        "presets": boards.presets.state(),
+        "resources": boards.resources.state(),
+    }
+
+
+@given(STEPS)
+@settings(max_examples=150, deadline=None)
+def test_deltas_applied_to_a_snapshot_give_the_new_state(steps: list[Any]) -> None:
+    boards = Boards()
+    published = states(boards)
+    client = without_nulls(published)
+    events = iter(list(records(step for step in steps if isinstance(step, Event))))
+    for now, step in enumerate(steps):
+        if isinstance(step, Event):
+            boards.apply(next(events))
+        else:
+            boards.read(step)
+        changed = boards.take_changes(now * 0.1).topics
+        for name, state in states(boards).items():
+            patch = merge_patch(published[name], state)
+            assert not patch or name in changed, f"{name} changed and nobody was told"
+            client[name] = apply_patch(client[name], patch)
+            assert client[name] == without_nulls(state)
+            published[name] = state
+
+
+@given(STEPS, st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_snapshot_and_the_rest_equal_the_whole_from_zero(steps: list[Any], data: st.DataObject) -> None:
+    events = list(records(step for step in steps if isinstance(step, Event)))
+    cut = data.draw(st.integers(0, len(events)))
+    whole, first, second = Boards(), Boards(), Boards()
+    for record in events:
+        whole.apply(record)
+    for record in events[:cut]:
+        first.apply(record)
+    second.load(first.dump())
+    for record in events[cut:]:
+        second.apply(record)
+    for boards in (whole, second):
+        boards.take_changes(1e9)
+    assert states(second) == states(whole)
+    assert second.activity.state() == whole.activity.state()
+    assert second.downloads.state() == whole.downloads.state()
+    assert second.dump() == whole.dump()
+    assert list(second.queue.state()["queue"]) == list(whole.queue.state()["queue"])
+
+
+@given(STEPS)
+@settings(max_examples=100, deadline=None)
+def test_progress_stays_within_its_bounds(steps: list[Any]) -> None:
+    boards = Boards()
+    events = iter(list(records(step for step in steps if isinstance(step, Event))))
+    for now, step in enumerate(steps):
+        if isinstance(step, Event):
+            boards.apply(next(events))
+        else:
+            boards.read(step)
+        boards.take_changes(float(now))
+        state = boards.queue.state()
+        for item in (*state["active"].values(), *state["queue"].values(), *state["completed"].values()):
+            assert 0 <= item.get("progress", 0) <= 100
+            assert item.get("downloaded_bytes", 0) <= item.get("total_bytes", 10**9)
+        assert [item["position"] for item in state["queue"].values()] == list(range(1, len(state["queue"]) + 1))
+        assert state["current"] == next(iter(state["active"]), None)
+
+
+@given(
+    st.recursive(st.integers() | st.text(max_size=2), lambda inner: st.dictionaries(st.sampled_from("abc"), inner)),
+    st.recursive(st.integers() | st.text(max_size=2), lambda inner: st.dictionaries(st.sampled_from("abc"), inner)),
+)
+def test_merge_patch_leads_from_old_to_new(old: Any, new: Any) -> None:
+    old, new = {"root": old}, {"root": new}
+    assert apply_patch(old, merge_patch(old, new)) == new
+    assert merge_patch(new, new) == {}
+
+
+def test_a_reset_forgets_everything() -> None:
+    boards = Boards()
+    for record in records([queued("one"), PresetPublished(preset=preset("a")), found("x/a")]):
+        boards.apply(record)
+    boards.reset()
+    assert states(boards) == states(Boards())
+    assert boards.generation == 1
+
+
+def test_readings_alone_are_bounded() -> None:
+    boards = Boards()
+    for n in range(10_100):
+        boards.read(progress(f"stranger{n}", 1))
+    assert len(boards.downloads.pending) <= 10_001
