@@ -71,6 +71,14 @@ describe("download queue", () => {
     expect(within(region).getByText(/File 2 of 3 · diffusion model/)).toBeTruthy();
   });
 
+  it("says which try failed and when the next one comes", async () => {
+    const { store } = page(<Downloads />);
+    const retrying = { status: "retrying" as const, tries: 2, max_tries: 3, error: "503 from the server", retry_at: new Date(Date.now() + 8_500).toISOString() };
+    live(store, { queue: queue({ active: { d1: { ...running, ...retrying } } }) });
+    expect(await screen.findByText(/^Try 2 of 3 failed, next in [89]s$/)).toBeTruthy();
+    expect(screen.getByText("503 from the server")).toBeTruthy();
+  });
+
   it("lists waiting ones by position, paused ones too, and moves them", async () => {
     const requests = gateway(() => Response.json({}));
     const { store } = page(<Downloads />);
@@ -251,9 +259,15 @@ describe("system resources", () => {
 
   it("shows both figures of a GPU", async () => {
     const { store } = page(<System />);
-    live(store, { resources: resources({ gpu: { devices: [{ name: "RTX", memory_used: 12_000, memory_total: 24_000, utilization: 85 }] } }) });
+    live(store, { resources: resources({ gpu: { devices: [{ name: "RTX", memory_used_bytes: 12e9, memory_total_bytes: 24e9, utilization: 85 }] } }) });
     expect((await meter("GPU memory")).getAttribute("aria-valuetext")).toBe("50%, normal");
     expect((await meter("GPU load")).getAttribute("aria-valuetext")).toBe("85%, critical");
+  });
+
+  it("says when a host has fallen silent", async () => {
+    const { store } = page(<System />);
+    live(store, { resources: resources({ stale: true, at: "2026-01-01T00:00:00Z" }) });
+    expect(await screen.findByText(/^This host is silent: the figures are of /)).toBeTruthy();
   });
 
   it("shows a failed disk probe as an error, never as zero", async () => {

@@ -11,7 +11,7 @@ export type Phase = "connecting" | "live" | "stale" | "signed-out";
 
 export interface Status {
   phase: Phase;
-  /** When the phase began, milliseconds since 1970. */
+  /** When the phase began, milliseconds since 1970; for `stale` after silence, when the server was last heard. */
   since: number;
 }
 
@@ -188,7 +188,7 @@ export class Feed {
     clearTimeout(this.#reopen);
     if (this.status.phase === "live") {
       if (Date.now() - this.#liveSince > SETTLED_MS) this.#attempt = 0;
-      this.#setPhase("stale");
+      this.#setPhase("stale", cause === "silence" ? this.#heardAt : Date.now());
     }
     // An id that the server refuses (400) looks like any other error to EventSource; do without it the third time.
     if (cause === "error" && this.#lastId && ++this.#failuresWithId > 2) {
@@ -258,9 +258,9 @@ export class Feed {
     this.#options.emit({ kind: "alive", silence_ms: SILENT_HEARTBEATS * this.#heartbeatMs });
   }
 
-  #setPhase(phase: Phase): void {
+  #setPhase(phase: Phase, since = Date.now()): void {
     if (phase === this.status.phase) return;
-    this.status = { phase, since: Date.now() };
+    this.status = { phase, since };
     this.#options.emit({ kind: "status", status: this.status });
   }
 }

@@ -56,6 +56,10 @@ export interface ActiveItem extends Identified {
   eta_s?: number | null;
   file?: { path?: string; kind?: string; index?: number; count?: number } | null;
   attempt?: number | null;
+  /** While retrying: how often the file was tried, of how many times, and when it goes on. */
+  tries?: number | null;
+  max_tries?: number | null;
+  retry_at?: string | null;
   error?: string | null;
   started_at?: string | null;
 }
@@ -114,18 +118,21 @@ export interface DiskUse {
 
 export interface GpuDevice {
   name: string;
-  /** Megabytes. */
-  memory_used?: number | null;
-  memory_total?: number | null;
+  memory_used_bytes?: number | null;
+  memory_total_bytes?: number | null;
   utilization?: number | null;
   error?: string | null;
 }
 
 export interface HostResources {
   at?: string | null;
+  /** The host fell silent: its figures are of `at`. */
+  stale?: boolean | null;
   cpu_percent?: number | null;
+  cpu_count?: number | null;
   memory?: MemoryUse | null;
   disk?: DiskUse | null;
+  disks?: DiskUse[] | null;
   gpu?: { devices?: GpuDevice[] | null } | null;
 }
 

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { cancel, move, pause, pauseQueue, resume, useCommand, type DownloadRef } from "../api/commands";
-import { useTopic } from "../api/useLive";
+import { useNow, useTopic } from "../api/useLive";
 import type { ActiveItem, QueuedItem, QueueTopic } from "../api/types";
 import type { Widget } from "../board/registry";
 import { CancelDialog } from "../dialogs";
@@ -88,7 +88,7 @@ function Active({ item, onCancel }: { item: ActiveItem; onCancel: () => void }) 
       <div className="line">
         <h3 className="name">{item.name}</h3>
         <Status status={item.status} />
-        {(item.attempt ?? 1) > 1 && <span className="muted">Attempt {item.attempt}</span>}
+        <Tries item={item} />
         <strong className="percent">{item.progress == null ? "…" : percent(item.progress)}</strong>
       </div>
       <Bar value={item.progress} label={`Progress of ${item.name}`} tone={LABELS[item.status]?.[1] ?? "info"} />
@@ -113,6 +113,19 @@ function Active({ item, onCancel }: { item: ActiveItem; onCancel: () => void }) 
         </Button>
       </div>
     </li>
+  );
+}
+
+function Tries({ item: { status, attempt, tries, max_tries, retry_at } }: { item: ActiveItem }) {
+  const now = useNow(1_000);
+  if (status !== "retrying" || tries == null || max_tries == null) {
+    return (attempt ?? 1) > 1 ? <span className="muted">Attempt {attempt}</span> : null;
+  }
+  const wait = retry_at ? (Date.parse(retry_at) - now) / 1000 : 0;
+  return (
+    <span className="muted">
+      Try {tries} of {max_tries} failed, {wait > 0 ? `next in ${duration(wait)}` : "trying again"}
+    </span>
   );
 }
 

@@ -1,4 +1,4 @@
-import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { memo, startTransition, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { install, pause, resume, retry, useCommand, type Command, type DownloadRef } from "../api/commands";
 import { useLiveContext, usePreset, useTopic } from "../api/useLive";
 import type { Preset } from "../api/types";
@@ -7,7 +7,10 @@ import { bytes, percent } from "../format";
 import { Icon, type IconName } from "../icons";
 import { Badge, Bar, Button, Empty, Section, Waiting, type Tone } from "../ui";
 
-const CHUNK = 60;
+/** More than the real catalogs hold; what is beyond comes in smaller steps while the reader scrolls. */
+const FIRST = 60;
+const STEP = 24;
+const byText = new Intl.Collator().compare;
 
 type Card = "installed" | "available" | "queued" | "downloading" | "paused" | "failed";
 
@@ -70,13 +73,14 @@ export function search(presets: Record<string, Preset>, { text, category, status
   };
   return Object.values(presets)
     .filter(fits)
-    .sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id))
+    .sort((a, b) => byText(a.name, b.name) || byText(a.id, b.id))
     .map((preset) => preset.id);
 }
 
 function Presets() {
   const held = useTopic("presets");
   const { connection } = useLiveContext();
+  const { run } = useCommand();
   const [text, setText] = useState("");
   const [category, setCategory] = useState("");
   const [status, setStatus] = useState<Filter>("all");
@@ -136,7 +140,7 @@ function Presets() {
               No preset fits these filters. <Button onClick={clear}>Clear filters</Button>
             </Empty>
           ) : (
-            <Cards key={`${wanted}\n${category}\n${status}`} ids={ids} />
+            <Cards key={`${wanted}\n${category}\n${status}`} ids={ids} run={run} />
           )}
         </>
       )}
@@ -152,17 +156,17 @@ function useStable(list: string[]): string[] {
 }
 
 /** Cards come into being a screen ahead of the reader; the browser skips painting those out of sight. */
-const Cards = memo(function Cards({ ids }: { ids: readonly string[] }) {
-  const [count, setCount] = useState(CHUNK);
+const Cards = memo(function Cards({ ids, run }: { ids: readonly string[]; run: (command: Command) => void }) {
+  const [count, setCount] = useState(FIRST);
   const end = useRef<HTMLDivElement>(null);
   const more = count < ids.length;
   useEffect(() => {
     if (!more || !end.current) return;
     const observer = new IntersectionObserver(
       (seen) => {
-        if (seen.some((entry) => entry.isIntersecting)) setCount((present) => present + CHUNK);
+        if (seen.some((entry) => entry.isIntersecting)) startTransition(() => setCount((present) => present + STEP));
       },
-      { rootMargin: "1500px" },
+      { rootMargin: "2500px" },
     );
     observer.observe(end.current);
     return () => observer.disconnect();
@@ -171,7 +175,7 @@ const Cards = memo(function Cards({ ids }: { ids: readonly string[] }) {
     <>
       <ul className="cards">
         {ids.slice(0, count).map((id) => (
-          <PresetCard key={id} id={id} />
+          <PresetCard key={id} id={id} run={run} />
         ))}
       </ul>
       {more && <div ref={end} className="more">{`${ids.length - count} more`}</div>}
@@ -179,9 +183,8 @@ const Cards = memo(function Cards({ ids }: { ids: readonly string[] }) {
   );
 });
 
-const PresetCard = memo(function PresetCard({ id }: { id: string }) {
+const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (command: Command) => void }) {
   const preset = usePreset(id);
-  const { run } = useCommand();
   if (!preset) return null;
   const card = cardOf(preset);
   const { label, tone, action } = CARDS[card];

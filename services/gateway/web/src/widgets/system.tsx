@@ -1,13 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { call } from "../api/client";
-import type { HostResources, ResourcesTopic } from "../api/types";
+import type { DiskUse, HostResources, ResourcesTopic } from "../api/types";
 import { useLiveContext, useTopic } from "../api/useLive";
 import type { Widget } from "../board/registry";
-import { bytes } from "../format";
+import { bytes, clock } from "../format";
 import { LEVEL_WORDS, level, type THRESHOLDS } from "../thresholds";
 import { Badge, Button, Empty, Section, Waiting } from "../ui";
-
-const MEGA = 1_000_000;
 
 function System() {
   const held = useTopic("resources");
@@ -48,40 +46,52 @@ function System() {
   );
 }
 
-function Meters({ of: { cpu_percent, memory, disk, gpu } }: { of: HostResources }) {
+function Meters({ of: { at, stale, cpu_percent, cpu_count, memory, disk, disks, gpu } }: { of: HostResources }) {
   const devices = gpu?.devices ?? [];
-  if (cpu_percent == null && !memory && !disk && devices.length === 0) {
+  const volumes = disks?.length ? disks : disk ? [disk] : [];
+  if (cpu_percent == null && !memory && volumes.length === 0 && devices.length === 0) {
     return <Empty icon="screen">No host has reported yet.</Empty>;
   }
   return (
-    <ul className="meters">
-      {devices.map((device, index) => (
-        <Gpu key={index} device={device} many={devices.length > 1 ? ` ${index + 1}` : ""} />
-      ))}
-      <Meter kind="cpu" title="CPU" percent={cpu_percent} />
-      <Meter kind="memory" title="Memory" percent={memory?.percent} detail={memory && used(memory.used, memory.total)} />
-      <Meter
-        kind="disk"
-        title="Models disk"
-        percent={disk?.percent}
-        error={disk?.error}
-        detail={disk?.free != null && disk.total != null && `${bytes(disk.free)} free of ${bytes(disk.total)}`}
-      />
-    </ul>
+    <>
+      {stale && <p className="note warn">This host is silent{at && `: the figures are of ${clock(Date.parse(at))}`}.</p>}
+      <ul className="meters">
+        {devices.map((device, index) => (
+          <Gpu key={index} device={device} many={devices.length > 1 ? ` ${index + 1}` : ""} />
+        ))}
+        <Meter kind="cpu" title="CPU" percent={cpu_percent} detail={cpu_count && (cpu_count > 1 ? `${cpu_count} cores` : "1 core")} />
+        <Meter kind="memory" title="Memory" percent={memory?.percent} detail={memory && used(memory.used, memory.total)} />
+        {volumes.map((volume, index) => (
+          <Disk key={volume.path ?? index} of={volume} named={volumes.length > 1} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Disk({ of: { path, free, total, percent, error }, named }: { of: DiskUse; named: boolean }) {
+  return (
+    <Meter
+      kind="disk"
+      title={named && path ? `Disk ${path}` : "Models disk"}
+      percent={percent}
+      error={error}
+      detail={free != null && total != null && `${bytes(free)} free of ${bytes(total)}`}
+    />
   );
 }
 
 function Gpu({ device, many }: { device: NonNullable<NonNullable<HostResources["gpu"]>["devices"]>[number]; many: string }) {
-  const { name, memory_used, memory_total, utilization, error } = device;
+  const { name, memory_used_bytes: part, memory_total_bytes: whole, utilization, error } = device;
   if (error) return <Meter kind="gpuLoad" title={`GPU${many}`} percent={undefined} error={error} detail={name} />;
-  const known = memory_used != null && memory_total != null && memory_total > 0;
+  const known = part != null && whole != null && whole > 0;
   return (
     <>
       <Meter
         kind="gpuMemory"
         title={`GPU${many} memory`}
-        percent={known ? (100 * memory_used) / memory_total : undefined}
-        detail={known && used(memory_used * MEGA, memory_total * MEGA)}
+        percent={known ? (100 * part) / whole : undefined}
+        detail={known && used(part, whole)}
       />
       <Meter kind="gpuLoad" title={`GPU${many} load`} percent={utilization} detail={name} />
     </>
@@ -96,7 +106,7 @@ interface MeterProps {
   kind: keyof typeof THRESHOLDS;
   title: string;
   percent: number | null | undefined;
-  detail?: string | false | null | undefined;
+  detail?: string | false | 0 | null | undefined;
   error?: string | null | undefined;
 }
 
