@@ -292,13 +292,21 @@ async def test_busy_servers_are_worth_a_retry_when_they_say(deck: Bench, status:
 
 async def test_a_server_that_goes_silent_is_an_error_and_a_slow_one_is_not(tmp_path: Path) -> None:
     async with bench(tmp_path, stall_timeout_s=0.4) as deck:
-        deck.serve(size=BIG, stall_after=MIB)
+        deck.serve(size=BIG, stall_after=MIB, ranges="no")
         error = await assert_refused(deck, "stalled")
         assert error.retryable
         assert error.fetched_bytes >= MIB
         file = deck.serve("/slow.bin", size=400_000, rate=300_000)  # takes longer than the stall timeout
         await deck.fetch("/slow.bin", "slow.bin")
         assert sha256(deck.final("slow.bin")) == file.sha256
+
+
+async def test_a_connection_that_goes_silent_is_replaced_while_others_bring_bytes(tmp_path: Path) -> None:
+    async with bench(tmp_path, stall_timeout_s=0.4) as deck:
+        file = deck.serve(size=BIG, rate=3 * MIB, stall_after=MIB, stall_times=2)
+        result = await deck.fetch()
+        assert result.sha256 == file.sha256
+        assert result.fetched_bytes == BIG
 
 
 async def test_an_origin_that_is_not_there_is_an_error_worth_a_retry(deck: Bench, tmp_path: Path) -> None:
@@ -327,6 +335,14 @@ async def test_a_refused_second_connection_leaves_the_first_one_working(deck: Be
 def _length(header: str | None) -> int:
     first, _, last = (header or "bytes=0-0").removeprefix("bytes=").partition("-")
     return int(last) + 1 - int(first)
+
+
+async def test_slow_answers_and_stolen_segments_cost_no_byte_twice(deck: Bench) -> None:
+    """Idle connections take over what others have asked for and not got yet."""
+    file = deck.serve(size=BIG, latency_s=0.15)
+    result = await deck.fetch()
+    assert result.sha256 == file.sha256
+    assert result.fetched_bytes == BIG
 
 
 async def test_links_that_expire_are_found_anew(deck: Bench) -> None:
