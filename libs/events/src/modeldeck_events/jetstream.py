@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 import nats.errors
@@ -97,9 +98,10 @@ class JetStreamStore:
         while True:
             try:
                 await self._nc.wait_usable()
-                async for batch in self._follow_one(course):
-                    failures = 0
-                    yield batch
+                async with contextlib.aclosing(self._follow_one(course)) as batches:
+                    async for batch in batches:
+                        failures = 0
+                        yield batch
             except (*OPEN_ERRORS, UnavailableError) as error:
                 if self._nc.is_closed:
                     raise UnavailableError("the connection to NATS is closed") from error
@@ -108,7 +110,7 @@ class JetStreamStore:
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
 
-    async def _follow_one(self, course: _Course) -> AsyncIterator[Batch]:
+    async def _follow_one(self, course: _Course) -> AsyncGenerator[Batch]:
         consumer = await OrderedConsumer.open(self._nc, topology.EVENTS, course.subjects, after=course.seq)
         try:
             # After the consumer stands: epochs never come back, so it reads from the log that is asked about here.
