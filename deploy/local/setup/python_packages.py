@@ -45,7 +45,7 @@ def sync() -> None:
         name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"}
     }
     run = subprocess.run(
-        [str(UV), "sync", *quiet, "--locked", "--all-packages", "--python", sys.executable],
+        [str(UV), "sync", *quiet, "--locked", "--all-packages", "--compile-bytecode", "--python", sys.executable],
         cwd=ROOT,
         env={**environment, "UV_PYTHON_DOWNLOADS": "never"},
         check=False,
