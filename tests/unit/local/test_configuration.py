@@ -30,7 +30,7 @@ def test_the_server_listens_on_loopback_only_and_syncs_always(tmp_path: Path) ->
 
 def test_every_service_has_its_own_user_and_nobody_may_delete_from_the_log(tmp_path: Path) -> None:
     users = users_of(NatsConfig(tmp_path).render())
-    assert set(users) == {*SERVICES, "supervisor"}
+    assert set(users) == set(SERVICES)
     assert len({user["password"] for user in users.values()}) == len(users)
     for user in users.values():
         permissions = user["permissions"]
@@ -45,7 +45,7 @@ def test_passwords_are_new_at_each_start(tmp_path: Path) -> None:
 
 def test_only_the_gateway_commands_other_services() -> None:
     commanding = {name for name, rights in RIGHTS.items() if any(s.startswith("cmd.") for s in rights.publish)}
-    assert commanding == {"gateway", "supervisor"}
+    assert commanding == {"gateway"}
 
 
 def test_a_service_gets_all_settings_but_only_its_own_secrets() -> None:

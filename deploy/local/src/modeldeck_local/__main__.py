@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from gateway.cli import app
 
-from modeldeck_local.doctor import doctor
 from modeldeck_local.up import up
 
 
@@ -27,9 +26,22 @@ def run_up(
 
 def main() -> None:
     """Run the command line."""
-    app.command("up", rich_help_panel="This machine")(run_up)
-    app.command("doctor", rich_help_panel="This machine")(doctor)
-    app()
+    if sys.argv[1:2] == ["up"]:  # needs none of the rest, which takes half a second to import
+        sys.argv[:2] = ["modeldeck up"]
+        typer.run(run_up)
+    else:
+        whole_command_line()()
+
+
+def whole_command_line() -> typer.Typer:
+    """Return the gateway's client commands with this machine's own beside them."""
+    from gateway.cli import app  # noqa: PLC0415  # see `main`
+
+    from modeldeck_local.doctor import doctor  # noqa: PLC0415
+
+    for name, command in (("up", run_up), ("doctor", doctor)):
+        app.command(name, rich_help_panel="This machine")(command)
+    return app
 
 
 if __name__ == "__main__":

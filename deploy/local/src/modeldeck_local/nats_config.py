@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUPERVISOR = "supervisor"
 MAX_PAYLOAD = "8MB"
 """A workflow travels to the catalog as one request."""
 MAX_MEMORY_STORE = "256MB"
@@ -65,7 +64,6 @@ RIGHTS: Mapping[str, Rights] = {
     ),
     # the gateway takes other services' events over HTTP, so it may write any fact, but runs nobody's jobs
     "gateway": Rights(publish=("evt.>", "cmd.>", "dead.>"), subscribe=("cmd.gateway.>", "rdg.>", "evt.>", "dead.>")),
-    SUPERVISOR: Rights(publish=("cmd.*.health",), subscribe=()),
 }
 
 

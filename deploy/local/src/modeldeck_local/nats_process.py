@@ -1,4 +1,4 @@
-"""Finding, configuring and greeting the embedded nats-server."""
+"""Finding and configuring the embedded nats-server, and learning that it is up."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nats
-import nats.errors
-from nats.js.errors import Error as JetStreamError
-
-from modeldeck_local.nats_config import SUPERVISOR, NatsConfig
+from modeldeck_local.nats_config import NatsConfig
 
 FLOOR = (2, 12)
-GREETING_TIMEOUT_S = 1.0
 POLL_S = 0.02
 
 
@@ -72,7 +67,10 @@ def forget_ports(config: NatsConfig) -> None:
 
 
 async def settle_port(config: NatsConfig) -> None:
-    """Wait for the server's first start, and keep the port that it chose for all its restarts."""
+    """Wait until the server is up, and keep the port that it chose for all its restarts.
+
+    The server writes its ports file once its JetStream is loaded and connections are accepted.
+    """
     while (port := _chosen_port(config.ports_folder)) is None:  # noqa: ASYNC110  # another process writes it
         await asyncio.sleep(POLL_S)
     config.port = port
@@ -86,23 +84,3 @@ def _chosen_port(folder: Path) -> int | None:
         except (ValueError, KeyError, IndexError):  # being written
             return None
     return None
-
-
-async def greet(url: str) -> None:
-    """Return once the server lets us in and its JetStream answers."""
-    while True:
-        try:
-            client = await nats.connect(
-                url, name=SUPERVISOR, allow_reconnect=False, connect_timeout=GREETING_TIMEOUT_S, error_cb=_ignore
-            )
-            try:
-                await client.jetstream(timeout=GREETING_TIMEOUT_S).account_info()
-                return
-            finally:
-                await client.close()
-        except (nats.errors.Error, JetStreamError, OSError, TimeoutError):
-            await asyncio.sleep(POLL_S)
-
-
-async def _ignore(error: Exception) -> None:
-    """Take nats-py's report of what `greet` handles itself."""

@@ -112,9 +112,8 @@ class Supervisor:
         try:
             async with asyncio.timeout(NATS_TIMEOUT_S):
                 await nats_process.settle_port(config)
-                await nats_process.greet(config.url_for("supervisor"))
         except TimeoutError:
-            raise StartError(f"nats-server does not answer; its log: {self._logs / 'nats-server.log'}") from None
+            raise StartError(f"nats-server does not come up; its log: {self._logs / 'nats-server.log'}") from None
         return {service: config.url_for(service) for service in SERVICES}
 
     def _child(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> Child:
