@@ -77,7 +77,7 @@ def test_an_unknown_state_is_a_usage_error() -> None:
 def test_status_shows_queue_and_machine(deck: Deck) -> None:
     deck.resources = {
         "cpu_percent": 12.4,
-        "memory": {"total": 16_000_000_000, "used": 8_000_000_000, "percent": 50.0},
+        "memory": {"total": 16_000_000_000, "used": 6_000_000_000, "available": 10_000_000_000, "percent": 37.5},
         "disk": {"path": "/models", "error": "not mounted"},
         "gpu": {"devices": [{"name": "RTX", "memory_used": 100, "memory_total": 24000, "utilization": 7}]},
     }
@@ -85,7 +85,7 @@ def test_status_shows_queue_and_machine(deck: Deck) -> None:
     assert shown.exit_code == 0
     assert "is ready" in shown.stdout
     assert "0 running (at most 1), 0 waiting, 0 paused, no bandwidth limit" in shown.stdout
-    assert "Memory  8.0 GB of 16.0 GB used (50 %)" in shown.stdout
+    assert "Memory  6.0 GB used (38 %), 10.0 GB free" in shown.stdout
     assert "Disk    cannot be read: not mounted" in shown.stdout
     assert "GPU     RTX, 7 %, 100 of 24000 MB" in shown.stdout
     assert json.loads(run("status", "--json").stdout)["resources"] == deck.resources
@@ -316,7 +316,7 @@ def test_events_from_a_sequence_and_the_last_twenty(deck: Deck) -> None:
     assert shown["seq"] == 450
     lines = run("events").stdout.splitlines()
     assert len(lines) == 20
-    assert lines[-1].split()[:3] == ["450", "2026-01-01T00:00:00.000Z", "download.queued.v1"]
+    assert lines[-1].split() == ["450", "2026-01-01T00:00:00.000Z", "download.queued.v1", "n=449", "name=a[0m", "b"]
     assert json.loads(run("events", "--since", "450", "--json").stdout) == {"events": [], "seq": 450}
 
 

@@ -42,7 +42,8 @@ def install(  # noqa: PLR0913, PLR0917  # typer makes an option of each
                 raise typer.Exit(Exit.INTERRUPTED) from None
         else:
             for one in watched:
-                on.out.line(f"{one.label}: {one.status}{f' ({one.error})' if one.error else ''}")
+                if one.status != "refused":
+                    on.out.line(f"{one.label}: {one.status}")
         on.out.json({"downloads": [one.outcome() for one in watched]})
         bad = [one for one in watched if (not one.good if wait else one.status == "refused")]
         for one in bad:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
 from gateway.cli.client import Json
@@ -142,10 +142,11 @@ def resource_lines(resources: Json) -> list[str]:
             continue
         if use.get("error"):
             lines.append(f"{title:<7} cannot be read: {plain(use['error'])}")
-        elif use.get("total") is not None and use.get("used") is not None:
+        elif use.get("used") is not None:
+            free = use.get("free", use.get("available"))
             share = f" ({use['percent']:.0f} %)" if use.get("percent") is not None else ""
             where = f", {plain(use['path'])}" if use.get("path") else ""
-            lines.append(f"{title:<7} {size(use['used'])} of {size(use['total'])} used{share}{where}")
+            lines.append(f"{title:<7} {size(use['used'])} used{share}, {size(free)} free{where}")
     gpu = resources.get("gpu")
     devices = (gpu.get("devices") or []) if isinstance(gpu, dict) else []
     return lines + [f"GPU     {_gpu_words(device)}" for device in devices]
@@ -163,8 +164,21 @@ def _gpu_words(device: Json) -> str:
 
 
 def event_line(entry: Json) -> str:
-    """Return one entry of the log in one line: sequence, time, type, and the beginning of its data."""
+    """Return one entry of the log in one line: sequence, time, type, and what its data says in short."""
     kind = plain(entry.get("type")).removeprefix("modeldeck.")
-    data = json.dumps(entry.get("data"), ensure_ascii=False, separators=(",", ":")) if entry.get("data") else ""
-    shown = plain(data if len(data) <= _DATA_WIDTH else data[: _DATA_WIDTH - 1] + "…")
-    return f"{plain(entry.get('seq')):>8}  {plain(entry.get('time')):<27}  {kind:<32}  {shown}".rstrip()
+    data = entry.get("data")
+    said = " ".join(_pairs(data)) if isinstance(data, dict) else plain(data)
+    shown = said if len(said) <= _DATA_WIDTH else said[: _DATA_WIDTH - 1] + "…"
+    return f"{plain(entry.get('seq')):>8}  {plain(entry.get('time')):<24}  {kind:<28}  {shown}".rstrip()
+
+
+def _pairs(data: Json) -> Iterator[str]:
+    """Yield `name=value`; of an object inside only what names or explains it, of a list only how long it is."""
+    for name, value in data.items():
+        if isinstance(value, dict):
+            told = [plain(value[part]) for part in ("id", "code", "message") if value.get(part)]
+            yield f"{plain(name)}={': '.join(told)}" if told else f"{plain(name)}={{{len(value)}}}"
+        elif isinstance(value, list):
+            yield f"{plain(name)}=[{len(value)}]"
+        else:
+            yield f"{plain(name)}={plain(value)}"

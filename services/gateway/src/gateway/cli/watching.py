@@ -149,8 +149,8 @@ class _Lines:
             return
         self._shown[id(one)] = mark
         done = "" if one.ended or not progress else f" {percent(progress)}"
-        words = _words(one)
-        self._out.line(f"{one.label}: {one.status}{done}{f' ({words})' if words and words != one.status else ''}")
+        words = _words(one).removeprefix(one.status).lstrip(":, ")
+        self._out.line(f"{one.label}: {one.status}{done}{f' ({words})' if words else ''}")
 
     def say(self, text: str) -> None:
         if text and text != self._said:
@@ -161,10 +161,12 @@ class _Lines:
 def _words(one: Watched) -> str:
     if one.ended or one.status in {"queued", "paused"}:
         return one.error or one.status
+    if one.error:
+        return f"{one.status}: {one.error}"
     done, total = one.item.get("downloaded_bytes"), one.item.get("total_bytes")
     speed, left = progress_words(one.item)
     parts = [
-        one.error or ("" if one.status == "downloading" else one.status),
+        "" if one.status == "downloading" else one.status,
         f"{size(done)} of {size(total)}" if done is not None else "",
         speed,
         f"{left} left" if left else "",
