@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 from modeldeck_events.presets import PresetDefinition
 
 SHA = "ab" * 32
@@ -101,3 +104,10 @@ def one_preset(preset_id: str = "ONE", **fields: str) -> bytes:
 def codes(preset: PresetDefinition) -> list[str]:
     """Return the codes of a preset's warnings."""
     return [warning.code for warning in preset.warnings]
+
+
+async def until(true: Callable[[], bool], timeout_s: float = 10) -> None:
+    """Return once the condition holds."""
+    async with asyncio.timeout(timeout_s):
+        while not true():  # noqa: ASYNC110 - it is about state that announces nothing
+            await asyncio.sleep(0.005)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import importlib.resources
 import ipaddress
 import os
@@ -163,7 +164,7 @@ class _GuardedResolver(AbstractResolver):
             return found
         public = [entry for entry in found if not _private(entry["host"])]
         if not public:
-            raise OSError(f"{host} has no public address")
+            raise OSError(errno.EHOSTUNREACH, f"{host} has no public address")
         return public
 
     async def close(self) -> None:

@@ -26,9 +26,12 @@ from catalog.states import Append, ModelFilesFold
 
 CHECK_S = 1.5
 WALK_SHARE = 0.03
-"""A slow walk is repeated so much more rarely that it takes at most this share of the time ..."""
-MAX_CHECK_S = 30.0
-"""... but at least this often."""
+"""A slow walk is repeated so much more rarely that it takes at most this share of the time (but every MAX_WALK_S);
+earlier when a folder changed, so that only files which change in place are noticed later ...
+"""
+MAX_WALK_S = 30.0
+BUSY_SHARE = 0.2
+"""... and with this share while folders change all the time, as during downloads."""
 SETTLE_S = 0.4
 """A new file that was just written to is looked at again after this: it is announced once it stands still."""
 MOVING_AGE_S = 1.0
@@ -59,8 +62,11 @@ class Watch:
         self._named = named
         self._marker = marker
         self._generation = 0
+        self._next_glance = self._next_walk = 0.0
+        self._walked_for: object = None
+        self._folders: dict[str, int] = {}
         self._stamps: dict[str, Stamp] = {}
-        self._moving: dict[str, Stamp] = {}
+        self._moving: dict[str, tuple[Stamp, float]] = {}
         self._finished: set[str] = set()
         self._wake = asyncio.Event()
         self._skipped: dict[str, str] = {}
@@ -73,22 +79,31 @@ class Watch:
 
     async def run(self) -> None:
         """Watch for ever; a folder or a log that is away is said once, and its return once."""
-        next_walk = 0.0
         while True:
             self._wake.clear()
             try:
                 await self._look_at_finished()
                 await self._look(tuple(self._moving))
-                if time.monotonic() >= next_walk:
-                    took_s = await self.check()
-                    next_walk = time.monotonic() + min(max(CHECK_S, took_s / WALK_SHARE), MAX_CHECK_S)
+                if time.monotonic() >= self._next_glance:
+                    await self._glance()
                 self._say_log(away=False)
             except UnavailableError as error:
-                next_walk = time.monotonic() + CHECK_S
+                self._next_walk = self._next_glance = time.monotonic() + SETTLE_S
                 self._say_log(away=True, reason=str(error))
                 await asyncio.sleep(SETTLE_S)
-            wait_s = max(0.0, next_walk - time.monotonic())
+            wait_s = max(0.0, self._next_glance - time.monotonic())
             await self._sleep(min(wait_s, SETTLE_S) if self._moving else wait_s)
+
+    async def _glance(self) -> None:
+        """Walk when it is time to, or when something says that it is worth it."""
+        reason = (self._fold.files.generation, self._named())
+        if time.monotonic() >= self._next_walk or reason != self._walked_for or await self._folders_changed():
+            took_s = await self.check()
+            self._walked_for = reason
+            self._next_walk = time.monotonic() + min(took_s / WALK_SHARE, MAX_WALK_S)
+            self._next_glance = time.monotonic() + max(CHECK_S, took_s / BUSY_SHARE)
+        else:
+            self._next_glance = time.monotonic() + CHECK_S
 
     async def check(self) -> float:
         """Compare the whole folder with the log once and append what differs; return how long the walk took.
@@ -97,7 +112,7 @@ class Watch:
         """
         began = time.monotonic()
         try:
-            found = await asyncio.to_thread(inventory.walk, self._root, self._named())
+            found = await asyncio.to_thread(inventory.walk, self._root, self._named(), self._stamps.keys())
             known_any = next(self._fold.files.live(), None) is not None
             await asyncio.to_thread(self._marker.check, found, known_any=known_any)
         except FolderUnavailableError as error:
@@ -105,6 +120,7 @@ class Watch:
             return time.monotonic() - began
         took_s = time.monotonic() - began
         self._say_problem("")
+        self._folders = found.folders
         self._say_skipped(found.skipped)
         changed = iter(self._changed(found))
         while part := tuple(itertools.islice(changed, AT_ONCE)):
@@ -113,6 +129,9 @@ class Watch:
         await self._report_gone(found)
         self.walked = True
         return took_s
+
+    async def _folders_changed(self) -> bool:
+        return await asyncio.to_thread(inventory.folders_changed, self._root, self._folders)
 
     def _changed(self, found: Walk) -> list[str]:
         """Return the paths of files that are not as the log says."""
@@ -148,8 +167,7 @@ class Watch:
                 self._skipped[ascii(path)] = outcome
                 continue
             fact, stamp = outcome
-            if not finished and self._moving.get(path) != stamp and _young(stamp):
-                self._moving[path] = stamp
+            if not finished and self._moves(path, stamp):
                 continue
             self._moving.pop(path, None)
             known, before = self._fold.files.stands(path), self._stamps.get(path)
@@ -159,6 +177,17 @@ class Watch:
                 stamps[path] = stamp
                 facts.append(append(path, modelfiles.subject(self._fold.pool, path), fact, known.seq))
         await self._publish(facts, stamps)
+
+    def _moves(self, path: str, stamp: Stamp) -> bool:
+        """Return whether the file was just written to and has not stood still for SETTLE_S since."""
+        if abs(time.time_ns() - stamp.mtime_ns) >= MOVING_AGE_S * 1e9:
+            return False
+        now = time.monotonic()
+        before, since = self._moving.get(path, (None, now))
+        if before != stamp:
+            self._moving[path] = (stamp, now)
+            return True
+        return now - since < SETTLE_S
 
     def _examine(self, paths: Collection[str]) -> list[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
         """Return the present state of each file, or why there is none (runs in a thread)."""
@@ -238,7 +267,3 @@ class Watch:
 
 def _same(known: ModelFileFound, stamp: Stamp) -> bool:
     return known.size_bytes == stamp.size_bytes and known.modified_at == inventory.moment(stamp.mtime_ns)
-
-
-def _young(stamp: Stamp) -> bool:
-    return abs(time.time_ns() - stamp.mtime_ns) < MOVING_AGE_S * 1e9
