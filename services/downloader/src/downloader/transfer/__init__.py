@@ -23,6 +23,7 @@ made under another boot id count only as far as a journal line that followed an 
 """
 
 from downloader.errors import (
+    DiskError,
     LinkError,
     LockedError,
     NoSpaceError,
@@ -38,6 +39,7 @@ from downloader.transfer.model import FileRequest, FileResult, KnownFile, KnownF
 
 __all__ = [
     "BandwidthLimiter",
+    "DiskError",
     "FileRequest",
     "FileResult",
     "KnownFile",

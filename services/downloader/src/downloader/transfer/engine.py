@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from downloader.errors import NoSpaceError, TransferError, VerificationError
+from downloader.errors import DiskError, NoSpaceError, TransferError, VerificationError
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Sources
 from downloader.transfer.blocks import BlockPool
@@ -22,12 +23,13 @@ from downloader.transfer.locator import Locator
 from downloader.transfer.model import FileRequest, FileResult, KnownFiles, NothingKnown, OnProgress, Verified
 from downloader.transfer.paths import Target, check_path, locate
 from downloader.transfer.presence import Presence
-from downloader.transfer.staging import Staging
+from downloader.transfer.staging import OUT_OF_SPACE, Staging
 from downloader.transfer.threads import in_thread
 from downloader.transfer.verify import check_header
 
 IO_THREADS = 8
 PROGRESS_S = 0.25
+NOT_WORTH_A_RETRY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENAMETOOLONG, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class Transfer:
             target = await in_thread(self._io, locate, self._models_dir, request.path)
             async with self._staging(target) as staging:
                 return await self._fetch(request, target, staging, on_progress, known or NothingKnown())
+        except OSError as error:
+            raise _disk_error(request.path, error) from error
         finally:
             self._running -= 1
             if not self._running:
@@ -205,6 +209,14 @@ class Transfer:
                     await in_thread(self._io, staging.check_room, 0, self._means.disk_reserve_bytes)
                 except NoSpaceError as error:
                     fetch.pipeline.fail(error)
+
+
+def _disk_error(path: str, error: OSError) -> TransferError:
+    reason = error.strerror or str(error)
+    if error.errno in OUT_OF_SPACE:
+        return NoSpaceError(f"There is no room for {path}: {reason}.", needed_bytes=0, free_bytes=0)
+    message = f"{path} cannot be written: {reason}. Check the models folder and its permissions."
+    return DiskError("disk_error", message, retryable=error.errno not in NOT_WORTH_A_RETRY)
 
 
 class _Opening:
