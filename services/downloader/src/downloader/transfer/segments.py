@@ -100,7 +100,8 @@ class SegmentPlan:
             return None
         start, end = self._open[0]
         stop = start + max(1, limit)
-        stop = min(end, max(stop - stop % align, start + align))
+        straight = stop - stop % align
+        stop = min(end, straight if straight > start else stop)
         stop = end if end - stop < align else stop
         if stop == end:
             self._open.pop(0)
