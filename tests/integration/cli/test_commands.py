@@ -130,7 +130,7 @@ def test_queue_shows_running_waiting_and_ended(deck: Deck) -> None:
     assert [line.split() for line in lines[3:]] == [
         [">", "flux", "d-1", "downloading", "99", "%", "24.0", "GB", "45.2", "MB/s", "3m", "24s"],
         ["1", "vae.gguf", "d-2", "paused", "?"],
-        ["wan", "d-3", "failed:", "gone", "(410)", "?"],
+        ["wan", "d-3", "failed", "?", "gone", "(410)"],
     ]
 
 

@@ -41,10 +41,11 @@ class Message:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lost:
-    """The connection is away; the next try comes in `delay_s`."""
+    """The connection is away; the next try comes in `delay_s`. `first` is the one that ended a working connection."""
 
     reason: str
     delay_s: float
+    first: bool
 
 
 class SseDecoder:
@@ -151,7 +152,7 @@ def follow(
             raise UnreachableError(f"the gateway has been away for ten minutes: {reason}")
         delay_s = _delay(failures, retry_s)
         failures += 1
-        yield Lost(reason, delay_s)
+        yield Lost(reason, delay_s, first=failures == 1)
         sleep(delay_s)
 
 

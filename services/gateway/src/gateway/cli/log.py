@@ -79,7 +79,8 @@ class LogReader:
         """Yield the entries, until the caller stops."""
         for message in follow_stream(self._client, "events"):
             if isinstance(message, Lost):
-                self._out.note(f"waiting for the gateway: {message.reason}")
+                if message.first:
+                    self._out.note(f"waiting for the gateway: {message.reason}")
                 continue
             if message.event == "hello":
                 self._greet(message)

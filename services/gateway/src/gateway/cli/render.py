@@ -9,7 +9,7 @@ from gateway.cli.client import Json
 from gateway.cli.text import duration, percent, plain, size
 
 PRESET_HEADERS = ("ID", "NAME", "CATEGORY", "SIZE", "STATUS", "WARNINGS")
-QUEUE_HEADERS = ("#", "DOWNLOAD", "ID", "STATUS", "DONE", "SIZE", "SPEED", "LEFT")
+QUEUE_HEADERS = ("#", "DOWNLOAD", "ID", "STATUS", "DONE", "SIZE", "SPEED", "LEFT", "REASON")
 PLAN_HEADERS = ("VOLUME", "NEEDED", "PRESENT", "SHARED", "RESERVED", "FREE", "FITS")
 _DATA_WIDTH = 160
 
@@ -50,26 +50,31 @@ def queue_rows(queue: Json) -> list[tuple[str, ...]]:
 
 
 def _active_row(item: Json) -> tuple[str, ...]:
-    speed, left = progress_words(item)
-    done = percent(item.get("progress"))
-    return (">", label(item), _id(item), plain(item.get("status")), done, size(item.get("total_bytes")), speed, left)
+    return (
+        ">",
+        *_who(item),
+        percent(item.get("progress")),
+        size(item.get("total_bytes")),
+        *progress_words(item),
+        _why(item),
+    )
 
 
 def _waiting_row(item: Json) -> tuple[str, ...]:
     done = percent(item["progress"]) if item.get("progress") else ""
-    place = plain(item.get("position"))
-    return (place, label(item), _id(item), plain(item.get("status")), done, size(item.get("total_bytes")), "", "")
+    return (plain(item.get("position")), *_who(item), done, size(item.get("total_bytes")), "", "", _why(item))
 
 
 def _ended_row(item: Json) -> tuple[str, ...]:
-    status = plain(item.get("status"))
-    reason = plain(item.get("error"))
-    said = f"{status}: {reason}" if reason else status
-    return ("", label(item), _id(item), said, "", size(item.get("total_bytes")), "", "")
+    return ("", *_who(item), "", size(item.get("total_bytes")), "", "", _why(item))
 
 
-def _id(item: Json) -> str:
-    return plain(item.get("download_id"))
+def _who(item: Json) -> tuple[str, str, str]:
+    return label(item), plain(item.get("download_id")), plain(item.get("status"))
+
+
+def _why(item: Json) -> str:
+    return plain(item.get("error"))
 
 
 def progress_words(item: Json) -> tuple[str, str]:

@@ -39,7 +39,8 @@ def watch(client: Client, out: Output, watched: list[Watched]) -> None:
         state: object = None
         for message in follow(client, "queue"):
             if isinstance(message, Lost):
-                display.say(f"waiting for the gateway: {message.reason}")
+                if message.first:
+                    display.say(f"waiting for the gateway: {message.reason}")
                 continue
             state = _advance(state, message)
             if not isinstance(state, dict):
