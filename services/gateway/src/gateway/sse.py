@@ -8,6 +8,7 @@ replay of the log) is written with flow control, so that a slow reader of a long
 from __future__ import annotations
 
 import asyncio
+import socket
 from urllib.parse import parse_qs
 
 import structlog
@@ -23,6 +24,7 @@ from gateway.live import HEARTBEAT_S, LOG_TOPICS, STATE_TOPICS, TOPICS, Live
 from gateway.problems import ProblemError, away, not_ready
 
 MAILBOX_BYTES = 256 * 1024
+SEND_BUFFER_BYTES = 128 * 1024
 MAX_STREAMS = 5000
 RETRY_MS = 1000
 PAGE = 500
@@ -48,6 +50,9 @@ class Mailbox:
 
     def __init__(self, transport: asyncio.WriteTransport, session: str) -> None:
         self._transport = transport
+        connection = transport.get_extra_info("socket")
+        if connection is not None:  # else the kernel grows it to megabytes for each client that does not read
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self._limit = MAILBOX_BYTES
         self.session = session
 

@@ -1,0 +1,65 @@
+"""A gateway in this process, on a real nats-server, with the other services faked at the bus."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import pytest
+from gateway.app import App
+from gateway.server import bind
+from gateway.settings import GatewaySettings
+from modeldeck_events.presets import PresetPublished
+from modeldeck_events.presets import subject as preset_subject
+from pydantic import SecretStr
+
+from tests.integration.gateway.fakes import FakeServices, eventually, fake_services
+from tests.support.nats import NatsServer
+from tests.unit.gateway.facts import preset
+
+TOKEN = "an-integration-test-token"
+
+
+class Product(NamedTuple):
+    app: App
+    services: FakeServices
+    http: httpx.AsyncClient
+    """Signed in with the bearer token."""
+    stranger: httpx.AsyncClient
+    """Without credentials."""
+    url: str
+
+
+def settings(folder: Path, nats_url: str, **more: object) -> GatewaySettings:
+    return GatewaySettings(
+        data_dir=folder / "data",
+        nats_url=nats_url,
+        token=SecretStr(TOKEN),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def client(url: str, *, token: str = TOKEN) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=10, trust_env=False)
+
+
+@pytest.fixture
+async def product(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Product]:
+    listener = bind("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    app = App(settings(tmp_path, nats_server.url), listener)
+    await app.service.start()
+    await app.service.ready()
+    services = await fake_services(nats_server.url)
+    for name in ("a", "b"):
+        await services.append(preset_subject(name), PresetPublished(preset=preset(name)))
+    await eventually(lambda: caught_up(app, services))
+    async with client(url) as http, client(url, token="") as stranger:
+        yield Product(app, services, http, stranger, url)
+    await services.bus.close()
+    await app.service.stop()
+
+
+async def caught_up(app: App, services: FakeServices) -> bool:
+    return app.live.position.seq >= (await services.bus.store.head()).seq
