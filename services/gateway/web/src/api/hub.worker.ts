@@ -23,10 +23,11 @@ scope.onconnect = ({ ports: [port] }) => {
       if (ports.size === 0) feed.stop();
     }
   };
+  // Whoever joins may have just signed in.
+  if (ports.size === 0 || feed.status.phase === "signed-out") feed.retry();
   for (const [topic, { data, at }] of feed.topics) port.postMessage({ kind: "snapshot", topic, data, at });
   port.postMessage({ kind: "status", status: feed.status });
   ports.add(port);
-  if (ports.size === 1) feed.retry();
 };
 
 self.addEventListener("online", () => feed.retry());

@@ -9,12 +9,15 @@ export async function signOut(): Promise<void> {
   await call("DELETE", "/session");
 }
 
-/** Take the token of the printed link out of the address bar and sign in with it, unless the gateway already did. */
+/**
+ * Take the token of a printed link out of the address bar. The gateway exchanges it itself at "/": what is left there
+ * was wrong.
+ */
 export async function signInFromAddress(): Promise<void> {
   const address = new URL(location.href);
   const token = address.searchParams.get("token");
   if (!token) return;
   address.searchParams.delete("token");
   history.replaceState(null, "", address);
-  await signIn(token);
+  if (address.pathname !== "/") await signIn(token);
 }

@@ -10,7 +10,7 @@ import { Badge, Button, Empty, Failure, Loading, Section, type Tone } from "../u
 
 const SHOWN = 20;
 
-const TONES: Record<string, Tone> = { completed: "ok", failed: "bad", cancelled: "idle", paused: "warn", started: "info" };
+const TONES: Record<string, Tone> = { completed: "ok", failed: "bad", paused: "warn", retrying: "warn", started: "info", resumed: "info" };
 
 /** Newest first, each id once: what came live, then what was there before. */
 export function merged(live: readonly ActivityEntry[], before: readonly ActivityEntry[]): ActivityEntry[] {
@@ -80,13 +80,16 @@ function Row({ entry, now }: { entry: ActivityEntry; now: number }) {
         <Icon name={iconOf(entry)} />
       </span>
       <div className="what">
-        {href ? (
-          <a className="name" href={href}>
-            {title}
-          </a>
-        ) : (
-          <span className="name">{title}</span>
-        )}
+        <div className="line">
+          {href ? (
+            <a className="name" href={href}>
+              {title}
+            </a>
+          ) : (
+            <span className="name">{title}</span>
+          )}
+          {status && <Badge tone={tone}>{status}</Badge>}
+        </div>
         <p className="muted">
           {subtitle && `${subtitle} · `}
           <time dateTime={timestamp} title={new Date(timestamp).toLocaleString()}>
@@ -94,7 +97,6 @@ function Row({ entry, now }: { entry: ActivityEntry; now: number }) {
           </time>
         </p>
       </div>
-      {status && <Badge tone={tone}>{status}</Badge>}
     </li>
   );
 }

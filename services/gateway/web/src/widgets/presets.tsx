@@ -231,13 +231,17 @@ const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (com
   );
 });
 
+/** True of most presets and no danger: said quietly. */
+const QUIET = new Set(["unverified", "shared_path", "size_format"]);
+
 function Warnings({ of: { warnings = [], name } }: { of: Preset }) {
   if (warnings.length === 0) return null;
+  const quiet = warnings.every(({ code }) => QUIET.has(code));
   const codes = [...new Set(warnings.map((warning) => warning.code.replaceAll("_", " ")))];
   return (
-    <details className="warnings">
+    <details className={`warnings${quiet ? " calm" : ""}`}>
       <summary>
-        <Icon name="warning" />
+        <Icon name={quiet ? "info" : "warning"} />
         <span>
           {warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}
           <span className="sr"> about {name}</span>: {codes.join(", ")}
