@@ -136,6 +136,10 @@ class Service:
         except (UnavailableError, TimeoutError) as error:
             ok = False
             problems.append(f"event log: {type(error).__name__} {error}")
+        else:
+            if any(projector.epoch != position.epoch for projector in self.projectors):
+                ok = False
+                problems.append("the log was replaced; folding from zero")
         seq = min((projector.seq for projector in self.projectors), default=position.seq)
         detail["fold_errors"] = sum(projector.errors for projector in self.projectors)
         data = {"service": self.name, "seq": seq, "epoch": position.epoch, "detail": detail}

@@ -94,18 +94,20 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True)
 
     data_dir: Folder = Field(
-        Path("~/.local/share/modeldeck"), description="event store, token, catalog copies; created 0700"
+        default=Path("~/.local/share/modeldeck"), description="event store, token, catalog copies; created 0700"
     )
-    models_dir: Folder | None = Field(None, description="models folder; default `<data>/models`")
-    nats_url: str = Field("", description="use this NATS instead of the embedded one")
+    models_dir: Folder | None = Field(default=None, description="models folder; default `<data>/models`")
+    nats_url: str = Field(default="", description="use this NATS instead of the embedded one")
     pool: str = Field(
-        "default",
+        default="default",
         pattern=r"^[A-Za-z0-9_-]{1,64}$",
         description="name of the storage pool this downloader and inventory serve",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
-    metrics_port: int | None = Field(None, ge=0, le=65535, description="serve Prometheus metrics there, on 127.0.0.1")
-    parent_pipe: int | None = Field(None, description="set by the supervisor: a pipe that closes when it ends")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="serve Prometheus metrics there, on 127.0.0.1"
+    )
+    parent_pipe: int | None = Field(default=None, description="set by the supervisor: a pipe that closes when it ends")
 
     @property
     def models(self) -> Path:
