@@ -31,7 +31,6 @@ class ProgressMeter:
         self._speed_bps = 0.0
         self._moved_at: float | None = None
         self._base_bytes = 0
-        self._said_at = -math.inf
 
     @property
     def downloaded_bytes(self) -> int:
@@ -76,13 +75,8 @@ class ProgressMeter:
         if self._moved_at is not None:
             self._average(0, now)
 
-    def due(self, now: float) -> bool:
-        """Tell whether a reading may be published now."""
-        return now - self._said_at >= INTERVAL_S
-
-    def reading(self, now: float, at: datetime) -> DownloadProgress:
+    def reading(self, at: datetime) -> DownloadProgress:
         """Return the reading of this moment."""
-        self._said_at = now
         pool, target_id, download_id, attempt = self._ids
         spec = self._files[self._current]
         total = self.total_bytes

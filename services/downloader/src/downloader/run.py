@@ -274,5 +274,4 @@ class Run:
                 await asyncio.sleep(INTERVAL_S)
 
     async def _publish(self) -> None:
-        now = asyncio.get_running_loop().time()
-        await self._tools.publish(self._meter.reading(now, datetime.now(UTC)))
+        await self._tools.publish(self._meter.reading(datetime.now(UTC)))

@@ -77,11 +77,15 @@ class Worker:
     async def stop(self, timeout_s: float) -> None:
         """Give every claim back in good order; what could not be stored by then comes back by its permit."""
         self._stopping = True
-        tasks = [slot.task for slot in self._slots.values()]
-        for slot in self._slots.values():
-            slot.run.stop("shutdown")
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._slots:
+                    for slot in self._slots.values():
+                        slot.run.stop("shutdown")
+                    await asyncio.wait([slot.task for slot in self._slots.values()])
+        except TimeoutError:
+            late = [slot.task for slot in self._slots.values()]
+            _log.warning("claims could not be given back in time", count=len(late))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -122,6 +126,9 @@ class Worker:
 
     async def _take(self, permit: Permit) -> None:
         """Find out what the permit is for, and do it."""
+        if self._stopping:
+            await permit.give_back(0)
+            return
         if permit.seq in self._slots:
             self._slots[permit.seq].permit.adopt(permit)
             return
