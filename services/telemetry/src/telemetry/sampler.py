@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,9 +56,7 @@ class Sampler:
         while True:
             await asyncio.sleep(due - loop.time())
             await self._publish(await self.sample())
-            due += self._interval_s
-            missed = int((loop.time() - due) // self._interval_s) + 1 if loop.time() > due else 0
-            due += missed * self._interval_s
+            due = next_due(due, loop.time(), self._interval_s)
 
     async def sample(self) -> HostSample:
         """Return one sample."""
@@ -108,3 +107,8 @@ class Sampler:
         before, self._said[what] = self._said.get(what), status
         if before != status and (status != "ok" or before is not None):
             _log.info("probe", probe=what, status=status)
+
+
+def next_due(due: float, now: float, interval_s: float) -> float:
+    """Return when the next sample is due: `due` plus so many whole intervals that it is not before `now`."""
+    return due + max(1, math.ceil((now - due) / interval_s)) * interval_s
