@@ -114,6 +114,7 @@ def test_queue_shows_running_waiting_and_ended(deck: Deck) -> None:
             "d-1": {
                 "preset_id": "flux",
                 "download_id": "d-1",
+                "name": "Flux",
                 "status": "downloading",
                 "progress": 99.9,
                 "total_bytes": 24_000_000_000,
@@ -128,9 +129,9 @@ def test_queue_shows_running_waiting_and_ended(deck: Deck) -> None:
     assert lines[0].endswith("1 running (at most 1), 0 waiting, 1 paused, bandwidth limit 50.0 MB/s")
     assert lines[0].startswith("Queue is paused:")
     assert [line.split() for line in lines[3:]] == [
-        [">", "flux", "d-1", "downloading", "99", "%", "24.0", "GB", "45.2", "MB/s", "3m", "24s"],
-        ["1", "vae.gguf", "d-2", "paused", "?"],
-        ["wan", "d-3", "failed", "?", "gone", "(410)"],
+        [">", "flux", "Flux", "downloading", "99", "%", "24.0", "GB", "45.2", "MB/s", "3m", "24s"],
+        ["1", "d-2", "vae.gguf", "paused", "?"],
+        ["wan", "failed", "?", "gone", "(410)"],
     ]
 
 

@@ -162,6 +162,15 @@ def test_a_terminal_shows_a_bar_that_moves(deck: Deck, terminal: Any) -> None:
     assert "completed" in shown.text
 
 
+def test_a_terminal_keeps_ids_whole_and_leaves_empty_columns_out(deck: Deck, terminal: Any) -> None:
+    deck.queue["queue"] = {"d": {"download_id": "d" * 40, "name": "word " * 30, "status": "queued", "position": 1}}
+    shown = terminal("queue")
+    assert shown.finish() == 0
+    assert "d" * 40 in shown.text
+    assert "NAME" in shown.text
+    assert "SPEED" not in shown.text
+
+
 def test_following_the_log_shows_each_entry_once_through_drops_and_restarts(deck: Deck) -> None:
     for number in range(5):
         deck.append("a.b.v1", n=number)

@@ -16,6 +16,8 @@ from rich.text import Text
 from gateway.cli.text import plain
 
 Row = Sequence[object]
+_WRAPPING = {"NAME", "CATEGORY", "WARNINGS", "REASON", "FILE", "VOLUME", "ACTION"}
+"""Columns of words; the others hold ids and numbers, which are copied and compared, so they stay whole."""
 
 
 class Output:
@@ -56,16 +58,18 @@ class Output:
         sys.stderr.flush()
 
     def table(self, headers: Sequence[str], rows: Sequence[Row]) -> None:
-        """Print rows: drawn on a terminal, aligned and never shortened elsewhere."""
+        """Print rows: drawn on a terminal without empty columns, aligned with all of them elsewhere."""
         if self.as_json:
             return
         cells = [[plain(cell) for cell in row] for row in rows]
         if self.console.is_terminal:
+            shown = [index for index in range(len(headers)) if any(row[index] for row in cells)]
             table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-            for header in headers:
-                table.add_column(Text(header), overflow="fold")
+            for index in shown:
+                wraps = headers[index] in _WRAPPING
+                table.add_column(Text(headers[index]), overflow="fold", no_wrap=not wraps)
             for row in cells:
-                table.add_row(*(Text(cell) for cell in row))
+                table.add_row(*(Text(row[index]) for index in shown))
             self.console.print(table, soft_wrap=False)
             return
         lines = [list(headers), *cells]

@@ -9,14 +9,9 @@ from gateway.cli.client import Json
 from gateway.cli.text import duration, percent, plain, size
 
 PRESET_HEADERS = ("ID", "NAME", "CATEGORY", "SIZE", "STATUS", "WARNINGS")
-QUEUE_HEADERS = ("#", "DOWNLOAD", "ID", "STATUS", "DONE", "SIZE", "SPEED", "LEFT", "REASON")
+QUEUE_HEADERS = ("#", "ID", "NAME", "STATUS", "DONE", "SIZE", "SPEED", "LEFT", "REASON")
 PLAN_HEADERS = ("VOLUME", "NEEDED", "PRESENT", "SHARED", "RESERVED", "FREE", "FITS")
 _DATA_WIDTH = 160
-
-
-def label(item: Json) -> str:
-    """Return what a person calls a download: its preset's id, else its name, else its own id."""
-    return plain(item.get("preset_id") or item.get("name") or item.get("download_id"))
 
 
 def preset_row(preset: Json) -> tuple[str, ...]:
@@ -70,7 +65,8 @@ def _ended_row(item: Json) -> tuple[str, ...]:
 
 
 def _who(item: Json) -> tuple[str, str, str]:
-    return label(item), plain(item.get("download_id")), plain(item.get("status"))
+    """Return the shortest id that every command takes, the name and the state."""
+    return plain(item.get("preset_id") or item.get("download_id")), plain(item.get("name")), plain(item.get("status"))
 
 
 def _why(item: Json) -> str:
