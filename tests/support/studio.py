@@ -225,8 +225,13 @@ class Studio:
         """Return the names of staging files that are still there."""
         return sorted(str(path.relative_to(self.models)) for path in self.models.rglob(".modeldeck-*"))
 
-    async def permits(self) -> int:
-        """Return how many permits stand on JOBS."""
+    async def no_permits(self, within_s: float = 5.0) -> None:
+        """Return once every permit is used up: a worker does that right after its last fact."""
+        async with asyncio.timeout(within_s):
+            while await self._permits():  # noqa: ASYNC110  # other processes do it
+                await asyncio.sleep(0.05)
+
+    async def _permits(self) -> int:
         info = await self.bus.js.stream_info(topology.JOBS, subjects_filter=subjects.permit(POOL))
         return (info.state.subjects or {}).get(subjects.permit(POOL), 0)
 

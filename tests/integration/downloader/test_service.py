@@ -33,7 +33,7 @@ async def test_three_files_arrive_whole_and_in_order(s: Studio) -> None:
     assert s.leftovers() == []
     again = await s.install("wan", files)
     assert (again.ok, again.seq, again.data) == (True, 0, {"status": "installed"})
-    assert await s.permits() == 0
+    await s.no_permits()
 
 
 async def test_progress_rises_to_all_bytes(s: Studio) -> None:
