@@ -1,0 +1,47 @@
+"""The demo product with a browser before it, once for each module of browser tests."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.e2e.visitor import AXE, DIST, Visitor
+from tests.support.product import Product, running_product
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+    """`modeldeck up --demo` on a free port."""
+    if not (DIST / "index.html").is_file() or not AXE.is_file():
+        pytest.fail("The dashboard is not built: run `make setup`.")
+    data_dir: Path = tmp_path_factory.mktemp("demo") / "data"
+    async with running_product(data_dir, arguments=("--demo", "--port", "0")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium; root needs it without its sandbox."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("Browser tests need Chromium (Debian: apt install chromium).")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def visitor(product: Product, browser: Browser) -> AsyncIterator[Visitor]:
+    """A person with a fresh browser profile; what the page complains of fails the test."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    page: Page = await context.new_page()
+    visiting = Visitor(product, page)
+    yield visiting
+    await context.close()
+    assert visiting.complaints == []

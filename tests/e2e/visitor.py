@@ -1,0 +1,73 @@
+"""A person at the page, and what only a machine sees of it: contrast, sizes, complaints of the browser."""
+
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import ConsoleMessage, Error, Locator, Page, expect
+
+from tests.support.product import Product
+
+WEB = Path(__file__).parents[2] / "services" / "gateway" / "web"
+DIST = WEB / "dist"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
+
+_AXE_RUN = """axe.run({runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})"""
+_SMALL = """[...document.querySelectorAll("button, a[href], input, select, summary")]
+    .filter((element) => element.checkVisibility() && !element.closest(".skip"))
+    .map((element) => (element.closest("label") ?? element))
+    .map((element) => [element.outerHTML.slice(0, 120), element.getBoundingClientRect()])
+    .filter(([, { width, height }]) => width < 43.5 || height < 43.5)
+    .map(([html, { width, height }]) => `${Math.round(width)} x ${Math.round(height)}: ${html}`)"""
+
+
+class Visitor:
+    """Drives one page; `complaints` are errors in its console and uncaught exceptions."""
+
+    def __init__(self, product: Product, page: Page) -> None:
+        self.product = product
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", self._note)
+        page.on("pageerror", self._note_error)
+
+    async def sign_in(self) -> None:
+        """Open the printed link and wait until the page is live."""
+        await self.page.goto(f"{self.product.url}/?token={self.product.token}")
+        await self.live()
+
+    async def live(self) -> None:
+        """Wait until the page says that it is live."""
+        await expect(self.page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=20_000)
+
+    def card(self, name: str) -> Locator:
+        """Return a preset's card."""
+        return self.page.locator("[data-preset]").filter(has=self.page.get_by_role("heading", name=name, exact=True))
+
+    def section(self, name: str) -> Locator:
+        """Return a section of the page by the start of its title."""
+        return self.page.locator("section").filter(has=self.page.get_by_role("heading", name=name, level=2))
+
+    async def flaws(self) -> list[str]:
+        """Return what axe finds, in all that is on the page now."""
+        # The content policy forbids to inject a script, not to debug the page.
+        session = await self.page.context.new_cdp_session(self.page)
+        await session.send("Runtime.evaluate", {"expression": AXE.read_text()})
+        found: dict[str, Any] = await self.page.evaluate(_AXE_RUN)
+        return [f"{v['id']}: {node['html'][:160]}" for v in found["violations"] for node in v["nodes"]]
+
+    async def small_targets(self) -> list[str]:
+        """Return what is there to be touched and smaller than 44 x 44 pixels."""
+        found: list[str] = await self.page.evaluate(_SMALL)
+        return found
+
+    async def overflow_px(self) -> int:
+        """Return by how much the page can be scrolled sideways."""
+        found: int = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        return found
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def _note_error(self, error: Error) -> None:
+        self.complaints.append(str(error))
