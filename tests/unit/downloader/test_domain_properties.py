@@ -1,7 +1,6 @@
 """Any sequence of commands, from anybody, in any order, some twice: what must hold always."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from modeldeck_events import downloads as d
 from modeldeck_events.errors import CommandNotAllowedError
+from msgspec.structs import replace
 
 from tests.unit.downloader.builders import FAILURE, FILES, NOW, POOL, completed, install
 

@@ -1,10 +1,10 @@
-from dataclasses import replace
 from decimal import Decimal
 
 from downloader import ranking
 from downloader.domain import Download
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 
 def standing(number: int, priority: int = 0, rank: str | None = None) -> Download:

@@ -9,15 +9,17 @@ with the code `claim_lost`, which is how a worker that lost its claim learns it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
+import msgspec
 from modeldeck_events import downloads as d
 from modeldeck_events import subjects
 from modeldeck_events.errors import CommandNotAllowedError
+from msgspec.structs import replace
 
 _V = TypeVar("_V")
 
@@ -28,9 +30,11 @@ OPEN: tuple[d.Phase, ...] = (*WAITING, *RUNNING)
 ENDED: tuple[d.Phase, ...] = ("completed", "failed", "cancelled")
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
-    """What is known about a target; `completed` and `failed` are by path and belong to the present download id."""
+class Download(msgspec.Struct, frozen=True):
+    """What is known about a target; `completed` and `failed` are by path and belong to the present download id.
+
+    A struct for its quick `replace`: the fold makes a new one for every fact of the log.
+    """
 
     phase: d.Phase = "available"
     download_id: str = ""
@@ -43,8 +47,8 @@ class Download:
     attempt: int = 0
     worker: str = ""
     permit_seq: int = 0
-    completed: Mapping[str, d.DownloadFileCompleted] = field(default_factory=lambda: MappingProxyType({}))
-    failed: Mapping[str, d.DownloadFileFailed] = field(default_factory=lambda: MappingProxyType({}))
+    completed: Mapping[str, d.DownloadFileCompleted] = msgspec.field(default_factory=lambda: MappingProxyType({}))
+    failed: Mapping[str, d.DownloadFileFailed] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     retry: d.DownloadRetryScheduled | None = None
     pause_reason: d.PauseReason | None = None
     keep_partial: bool = True
@@ -311,8 +315,10 @@ def _evolve_file(
 ) -> Download:
     match event:
         case d.DownloadFileCompleted(path=path):
-            failed = {key: fact for key, fact in state.failed.items() if key != path}
-            return replace(state, completed=_mapping({**state.completed, path: event}), failed=_mapping(failed))
+            failed = state.failed
+            if path in failed:
+                failed = _mapping({key: fact for key, fact in failed.items() if key != path})
+            return replace(state, completed=_mapping({**state.completed, path: event}), failed=failed)
         case d.DownloadFileFailed(path=path):
             after = _calm(state, "downloading" if state.phase == "retrying" else state.phase)
             return replace(after, failed=_mapping({**state.failed, path: event}))
