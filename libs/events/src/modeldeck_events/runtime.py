@@ -42,6 +42,7 @@ COMMANDS_AT_ONCE = 16
 READY_WAIT_S = 4.0
 STREAMS_WATCH_S = 5.0
 DRAIN_S = 8.0
+CANCEL_AGAIN_S = 3.0
 WELL_AFTER_S = 10.0
 """A task that ran this long after a failure counts as recovered."""
 TASK_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -176,14 +177,20 @@ class Service:
         self.stopping.set()
         try:
             async with asyncio.timeout(DRAIN_S):
-                tasks = list(self._running.values())
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(self._broker.stop(), *tasks, return_exceptions=True)
+                await asyncio.gather(self._broker.stop(), self._cancel_tasks())
                 await self.bus.close()
         except TimeoutError:
-            _log.warning("not everything ended in time", after_s=DRAIN_S)
+            left = [name for name, task in self._running.items() if not task.done()]
+            _log.warning("not everything ended in time", after_s=DRAIN_S, tasks=left)
         _log.info("service ended")
+
+    async def _cancel_tasks(self) -> None:
+        """Cancel all tasks; again after a while, as asyncio.wait_for of Python 3.11 can swallow a cancellation."""
+        left = set(self._running.values())
+        while left:
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
     async def _bring_up(self) -> None:
         await self.bus.nc.open(self.settings.nats_url or DEFAULT_NATS_URL, self.name)
