@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from catalog import changes
 from catalog.presets import Catalog, InvalidCatalogError, parse_catalog
 from catalog.source import source_for
 from hypothesis import given
@@ -211,3 +213,19 @@ async def test_the_starter_catalog_is_clean() -> None:
     assert {code for item in catalog.presets for code in codes(item)} <= {"unverified", "shared_path"}
     assert all(spec.url.startswith("https://huggingface.co/") for item in catalog.presets for spec in item.files)
     assert all(item.description and item.license is not None for item in catalog.presets if item.id != "LTX_VIDEO_2B")
+
+
+def test_what_is_said_of_the_whole_fits_into_one_message() -> None:
+    """Long texts, long URLs and many bad presets: the fact about the refresh stays below what the bus takes."""
+    text = "名" * 5000
+    url = "https://h.example/" + "y" * 4000
+    categories = "".join(f"  '{i}{'名' * 300}': {{description: {text}, type: {text}}}\n" for i in range(110))
+    bad = "".join(
+        f"  'bad {i}': {{files: [{{path: a.bin, url: '{url}'}}]}}\n  B{i}:\n    files:\n"
+        f"    - {{path: /{i}, url: '{url}'}}\n"
+        for i in range(300)
+    )
+    catalog = parse_catalog(f"categories:\n{categories}presets:\n{bad}".encode() + one_preset().split(b"presets:\n")[1])
+    fact = changes.summary(catalog, source="s" * 4000, published=1, withdrawn=0)
+    assert len(msgspec.json.encode(fact)) < 1_000_000
+    assert catalog.warnings[-1].code == "more_warnings"

@@ -7,8 +7,16 @@ from modeldeck_events.presets import PresetWarning
 from catalog.capped_yaml import Node
 
 MAX_TEXT_CHARS = 4000
+MAX_WARNING_CHARS = 1000
+"""Warnings quote URLs and paths of any length, and travel together in one message."""
 _TRUE = frozenset(("true", "yes", "on"))
 _FALSE = frozenset(("false", "no", "off"))
+
+
+def warning(code: str, message: str) -> PresetWarning:
+    """Return a warning, its text cut to a length that people read."""
+    short = message if len(message) <= MAX_WARNING_CHARS else message[: MAX_WARNING_CHARS - 3] + "..."
+    return PresetWarning(code=code, message=short)
 
 
 class Fields:
@@ -21,7 +29,7 @@ class Fields:
 
     def warn(self, code: str, message: str) -> None:
         """Note an oddity."""
-        self.warnings.append(PresetWarning(code=code, message=f"{self.what}: {message}" if self.what else message))
+        self.warnings.append(warning(code, f"{self.what}: {message}" if self.what else message))
 
     def get(self, name: str) -> Node:
         """Return the field as it stands in the file, None when it is absent or null."""

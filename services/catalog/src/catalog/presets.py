@@ -17,12 +17,13 @@ from modeldeck_events.presets import Category, PresetDefinition, PresetWarning
 
 from catalog import capped_yaml, preset, sharing
 from catalog.capped_yaml import Node
-from catalog.fields import Fields
+from catalog.fields import Fields, warning
 
 MAX_PRESET_BYTES = 512 * 1024
 """One preset travels in one message; NATS takes 1 MiB by default."""
-MAX_CATEGORIES = 200
-MAX_CATALOG_WARNINGS = 200
+MAX_CATEGORIES = 100
+MAX_CATEGORY_CHARS = 500
+MAX_CATALOG_WARNINGS = 100
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ROUTE_WORDS = frozenset(("categories", "queue", "refresh"))
 
@@ -76,7 +77,7 @@ def _split_duplicates(paths: tuple[capped_yaml.Path, ...]) -> tuple[dict[str, li
             inside.setdefault(path[1], []).append(".".join(path[2:])[:200])
         else:
             name = ascii(".".join(path)[:200])
-            warnings.append(_warning("duplicate_key", f"{name} is in the file more than once; the last one counts"))
+            warnings.append(warning("duplicate_key", f"{name} is in the file more than once; the last one counts"))
     return inside, warnings
 
 
@@ -90,7 +91,7 @@ def _read_presets(
             presets.append(preset.read_preset(preset_id, entry, types=types, doubled=doubled.get(preset_id, ())))
         except preset.PresetRefusedError as error:
             name = ascii(preset_id if len(preset_id) <= 80 else preset_id[:77] + "...")
-            refused.append(_warning("invalid_preset", f"the preset {name} is left out: {error}"))
+            refused.append(warning("invalid_preset", f"the preset {name} is left out: {error}"))
     return presets, refused
 
 
@@ -109,7 +110,7 @@ def _within_message_size(presets: list[PresetDefinition], warnings: list[PresetW
         if size <= MAX_PRESET_BYTES:
             kept.append(item)
         else:
-            warnings.append(_warning("invalid_preset", f"the preset {item.id} is left out: it is {size} bytes large"))
+            warnings.append(warning("invalid_preset", f"the preset {item.id} is left out: it is {size} bytes large"))
     return kept
 
 
@@ -127,19 +128,23 @@ def _categories(
     stated = root.get("categories")
     found: dict[str, Category] = {}
     if stated is not None and not isinstance(stated, dict):
-        warnings.append(_warning("invalid_field", "`categories` is no mapping from name to category; it is not used"))
+        warnings.append(warning("invalid_field", "`categories` is no mapping from name to category; it is not used"))
     for name, entry in stated.items() if isinstance(stated, dict) else ():
         fields = Fields(f"the category {name[:80]!a}", entry if isinstance(entry, dict) else {})
         if entry is not None and not isinstance(entry, dict):
             fields.warn("invalid_field", "it is no mapping; only its name is used")
         short = name[: preset.MAX_NAME_CHARS]
-        found[short] = Category(name=short, description=fields.text("description"), type=fields.text("type"))
+        found[short] = Category(
+            name=short,
+            description=fields.text("description", max_chars=MAX_CATEGORY_CHARS),
+            type=fields.text("type", max_chars=preset.MAX_NAME_CHARS),
+        )
         warnings.extend(fields.warnings)
     for item in presets:
         found.setdefault(item.category, Category(name=item.category, type=item.type))
     if len(found) > MAX_CATEGORIES:
         warnings.append(
-            _warning("invalid_field", f"only the first {MAX_CATEGORIES} of {len(found)} categories are kept")
+            warning("invalid_field", f"only the first {MAX_CATEGORIES} of {len(found)} categories are kept")
         )
     return tuple(found.values())[:MAX_CATEGORIES]
 
@@ -172,9 +177,5 @@ def _capped(warnings: list[PresetWarning]) -> tuple[PresetWarning, ...]:
     if len(warnings) <= MAX_CATALOG_WARNINGS:
         return tuple(warnings)
     rest = len(warnings) - MAX_CATALOG_WARNINGS
-    more = _warning("more_warnings", f"and {rest} more oddities of the catalog file itself")
+    more = warning("more_warnings", f"and {rest} more oddities of the catalog file itself")
     return (*warnings[:MAX_CATALOG_WARNINGS], more)
-
-
-def _warning(code: str, message: str) -> PresetWarning:
-    return PresetWarning(code=code, message=message)
