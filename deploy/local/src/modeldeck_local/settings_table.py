@@ -25,11 +25,10 @@ MODULES = (
     "modeldeck_local.settings",
     "gateway.cli.settings",
 )
-READ_ELSEWHERE = {
-    "MODELDECK_CONFIG": "a YAML file of `name: value` lines, used for what the environment leaves open",
-    "MODELDECK_METRICS_PORT": "serves a service's Prometheus metrics on loopback; one port per service",
-}
-"""Names that are read before or beside the settings classes, with what they mean."""
+READ_ELSEWHERE = {"MODELDECK_CONFIG": "a YAML file of `name: value` lines, used for what the environment leaves open"}
+"""Names that are read before the settings classes, with what they mean."""
+BETWEEN_PROCESSES = {"MODELDECK_PARENT_PIPE"}
+"""Set by the supervisor for its services, never by a person."""
 _SHOWN_ITEMS = 2
 _UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
 
@@ -64,7 +63,9 @@ def variable_name(name: str, field: FieldInfo) -> str:
 
 def table() -> str:
     """Return the table in Markdown."""
-    rows = [(name, _default(field), field.description or "") for name, field in fields()]
+    rows = [
+        (name, _default(field), field.description or "") for name, field in fields() if name not in BETWEEN_PROCESSES
+    ]
     rows += [(name, "none", meaning) for name, meaning in READ_ELSEWHERE.items()]
     lines = ["| name | default | meaning |", "|---|---|---|"]
     lines += [f"| `{name}` | {default} | {meaning.replace('|', '&#124;')} |" for name, default, meaning in rows]
