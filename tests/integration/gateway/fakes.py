@@ -12,9 +12,8 @@ from modeldeck_events.pools import subject as pool_subject
 from modeldeck_events.presets import RefreshPresets
 from modeldeck_events.store import Meta
 
-COMMANDS: dict[tuple[str, str], type[Command]] = {
-    (c.SERVICE, c.VERB): c for c in (*d.COMMANDS, ConfigurePool, RefreshPresets)
-}
+TYPES: tuple[type[Command], ...] = (*d.COMMANDS, ConfigurePool, RefreshPresets)
+COMMANDS = {(command.SERVICE, command.VERB): command for command in TYPES}
 META = Meta(source="fake", actor="local")
 ANSWERS: dict[type, tuple[str, type[d.DownloadEvent], set[str]]] = {
     d.PauseDownload: ("paused", d.DownloadPaused, {"queued", "downloading"}),
