@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-UV = ROOT / ".tools" / "bootstrap" / "bin" / "uv"
+UV = Path(os.environ.get("UV", ROOT / ".tools" / "bootstrap" / "bin" / "uv"))
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
