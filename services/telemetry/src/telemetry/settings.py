@@ -9,4 +9,4 @@ from pydantic import Field
 class Settings(ServiceSettings):
     """What telemetry reads besides the settings of every service."""
 
-    sample_interval_s: float = Field(2.0, ge=0.2, le=60, description="telemetry")
+    sample_interval_s: float = Field(2.0, ge=0.2, le=60, description="seconds between two samples of the host")
