@@ -124,6 +124,7 @@ class Request:
     authorization: str | None
     host: str
     at: float
+    peer: int = 0
     status: int = 0
     sent: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
@@ -210,6 +211,7 @@ class Origin:
             request.headers.get("Authorization"),
             request.headers.get("Host", ""),
             time.time(),
+            request.transport.get_extra_info("peername")[1] if request.transport else 0,
         )
         self.requests.append(entry)
         file = self._find(request)

@@ -283,7 +283,7 @@ async def test_many_files_reuse_connections_and_leave_none_open(deck: Bench) -> 
             await deck.fetch(f"/{number}.bin", f"small/{number}.bin")
 
     await asyncio.gather(*(one(number) for number in range(40)))
-    assert len(deck.transfer._client._open) <= 4
+    assert len({request.peer for request in deck.origin.requests}) <= 4
     assert len(list((deck.models_dir / "small").iterdir())) == 40
 
 

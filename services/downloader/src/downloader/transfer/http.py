@@ -298,6 +298,9 @@ class Connection(asyncio.BufferedProtocol):
     def _pump(self, *, free: bool) -> None:
         """Move what is at hand into the sink, then read on, or pause until the sink or the limiter says go."""
         while self._body is not None and not self._body.done() and self._sink is not None:
+            if self.length is not None and not self._left and not self._early:
+                self._finish()
+                return
             if self._sink.satisfied:
                 self._body.set_result(None)
                 self.abort()
@@ -329,9 +332,6 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def _read_directly(self, sink: BodySink, *, free: bool) -> None:
-        if self._left == 0:
-            self._finish()
-            return
         if self.closed:
             self._fail(self._closed_early(None))
             return

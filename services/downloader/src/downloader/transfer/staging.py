@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 from downloader.errors import LockedError, NoSpaceError
@@ -196,12 +197,16 @@ def _allocate(fd: int, size: int) -> None:
     """Give the file its space without writing; file systems that cannot are left alone (glibc would write zeros)."""
     if sys.platform != "linux":
         return
-    library = ctypes.CDLL(None, use_errno=True)
-    if library.fallocate(fd, 0, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+    if _libc().fallocate(fd, 0, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
         return
     code = ctypes.get_errno()
     if code not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
         raise OSError(code, os.strerror(code))
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def sync_folder(folder: Path) -> None:
