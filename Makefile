@@ -54,5 +54,6 @@ faults: setup  ## kill, freeze and restart real processes during installs
 bench: setup  ## measure; prints tables
 	$(BIN)/python -m tests.bench $(ARGS)
 
-api: setup  ## generate docs/api: OpenAPI and AsyncAPI documents
+api: setup  ## generate docs/api: OpenAPI, AsyncAPI and JSON Schema documents
 	$(BIN)/python -m gateway.api_documents docs/api
+	$(BIN)/python -m modeldeck_events.schemas docs/api/schemas
