@@ -21,7 +21,7 @@ from downloader.transfer.client import HttpClient
 from downloader.transfer.fetch import FileFetch, Means, Stated
 from downloader.transfer.locator import Locator
 from downloader.transfer.model import FileRequest, FileResult, KnownFiles, NothingKnown, OnProgress, Verified
-from downloader.transfer.paths import Target, check_path, locate
+from downloader.transfer.paths import check_path, locate
 from downloader.transfer.presence import Presence
 from downloader.transfer.staging import OUT_OF_SPACE, Staging
 from downloader.transfer.threads import in_thread
@@ -100,8 +100,7 @@ class Transfer:
 
     async def discard(self, path: str) -> None:
         """Delete what is staged for a path; LockedError when somebody is fetching it."""
-        target = await in_thread(self._io, locate, self._models_dir, path)
-        async with self._staging(target) as staging:
+        async with self._staging(path) as staging:
             await in_thread(self._io, staging.discard)
 
     async def fetch(
@@ -110,9 +109,8 @@ class Transfer:
         """Return when the file is whole, verified and has its final name; see the package's docstring."""
         self._running += 1
         try:
-            target = await in_thread(self._io, locate, self._models_dir, request.path)
-            async with self._staging(target) as staging:
-                return await self._fetch(request, target, staging, on_progress, known or NothingKnown())
+            async with self._staging(request.path) as staging:
+                return await self._fetch(request, staging, on_progress, known or NothingKnown())
         except OSError as error:
             raise _disk_error(request.path, error) from error
         finally:
@@ -121,9 +119,9 @@ class Transfer:
                 self._pool.trim()
 
     @asynccontextmanager
-    async def _staging(self, target: Target) -> AsyncIterator[Staging]:
+    async def _staging(self, path: str) -> AsyncIterator[Staging]:
         # Locking in a thread: a cancelled caller must not leave a lock behind, which in_thread sees to.
-        opening = _Opening(target)
+        opening = _Opening(self._models_dir, path)
         try:
             yield await in_thread(self._io, opening.open)
         finally:
@@ -133,13 +131,17 @@ class Transfer:
     async def _fetch(
         self,
         request: FileRequest,
-        target: Target,
         staging: Staging,
         on_progress: OnProgress | None,
         known: KnownFiles,
     ) -> FileResult:
         presence = Presence(
-            request=request, target=target, staging=staging, known=known, models_dir=self._models_dir, io=self._io
+            request=request,
+            target=staging.target,
+            staging=staging,
+            known=known,
+            models_dir=self._models_dir,
+            io=self._io,
         )
         if (result := await presence.before_asking()) is not None:
             return result
@@ -153,7 +155,7 @@ class Transfer:
         progress = asyncio.create_task(self._report(fetch, staging, on_progress))
         try:
             await fetch.run()
-            return await self._publish(request, target, staging, fetch)
+            return await self._publish(request, staging, fetch)
         except _SettledError as settled:
             return settled.result
         except TransferError as error:
@@ -167,7 +169,7 @@ class Transfer:
             await asyncio.wait([progress])
             await fetch.stop()
 
-    async def _publish(self, request: FileRequest, target: Target, staging: Staging, fetch: FileFetch) -> FileResult:
+    async def _publish(self, request: FileRequest, staging: Staging, fetch: FileFetch) -> FileResult:
         pipeline, size, identity = fetch.pipeline, fetch.size, staging.identity
         if pipeline is None or size is None or identity is None:
             raise AssertionError("a whole file has a size and went through a pipeline")
@@ -185,7 +187,7 @@ class Transfer:
         await fetch.stop()
         stat = await in_thread(self._io, staging.publish, sha256, verified, size)
         return FileResult(
-            path=target.path,
+            path=request.path,
             size_bytes=size,
             sha256=sha256,
             etag=identity.etag,
@@ -222,10 +224,11 @@ def _disk_error(path: str, error: OSError) -> TransferError:
 class _Opening:
     """Opens a staging in a thread and remembers it, for a caller that is cancelled meanwhile."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, models_dir: Path, path: str) -> None:
+        self._models_dir = models_dir
+        self._path = path
         self.staging: Staging | None = None
 
     def open(self) -> Staging:
-        self.staging = Staging(self._target)
+        self.staging = Staging(locate(self._models_dir, self._path))
         return self.staging

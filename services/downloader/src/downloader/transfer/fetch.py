@@ -191,13 +191,18 @@ class FileFetch:
         await self.stop()
         identity = Identity(request.url, total, validator if ranges else None, expected, host, etag)
         journaled = ranges and identity.resumable and (total is None or total > UNJOURNALED_BYTES)
-        await in_thread(self._means.io, self._staging.begin, identity, journaled)
-        space = total if total is not None else request.approx_size_bytes
-        if space is not None:
-            place = self._staging.reserve if total is not None else self._staging.check_room
-            await in_thread(self._means.io, place, space, self._means.disk_reserve_bytes)
+        await in_thread(self._means.io, self._make_place, identity, journaled)
         self.size, self.resumed_from_bytes = total, 0
         self._new_pipeline()
+
+    def _make_place(self, identity: Identity, journaled: bool) -> None:
+        """In a thread: drop what is staged, take the space."""
+        self._staging.begin(identity, journaled)
+        reserve_bytes, guess = self._means.disk_reserve_bytes, self._request.approx_size_bytes
+        if identity.size is not None:
+            self._staging.reserve(identity.size, reserve_bytes)
+        elif guess is not None:
+            self._staging.check_room(guess, reserve_bytes)
 
     # Asking
 

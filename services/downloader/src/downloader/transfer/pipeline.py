@@ -38,7 +38,7 @@ class Pipeline:
         self._pool = pool
         self._io = io
         self._loop = asyncio.get_running_loop()
-        self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
+        self._hasher: ThreadPoolExecutor | None = None
         self._hash = hashlib.sha256()
         self._ahead: dict[int, Block] = {}
         self._reading_back = False
@@ -80,7 +80,11 @@ class Pipeline:
             block = self._ahead.pop(start, None)
             if block is not None:
                 self.hashed_bytes += block.size
-                self._start(self._hasher, partial(self._hash.update, block.bytes), partial(self._done_with, block))
+                self._start(
+                    self._hashing_thread(block),
+                    partial(self._hash.update, block.bytes),
+                    partial(self._done_with, block),
+                )
                 continue
             run_end = self.staging.claimed.end_of_run(start)
             if run_end == start:
@@ -89,7 +93,7 @@ class Pipeline:
             end = min(run_end, start + READ_BACK_BYTES, *in_memory)
             self._reading_back = True
             self.hashed_bytes = end
-            self._start(self._hasher, partial(self._hash_from_disk, start, end), self._read_back)
+            self._start(self._hashing_thread(), partial(self._hash_from_disk, start, end), self._read_back)
 
     async def written(self) -> None:
         """Wait until every submitted block is on the disk and claimed; raise what went wrong."""
@@ -122,7 +126,8 @@ class Pipeline:
         for block in self._ahead.values():
             self._pool.give(block)
         self._ahead.clear()
-        self._hasher.shutdown(wait=False)
+        if self._hasher is not None:
+            self._hasher.shutdown(wait=False)
         self._wake_all()
         if cancelled:
             raise asyncio.CancelledError
@@ -209,6 +214,15 @@ class Pipeline:
         self._sealing = False
 
     # Hashing
+
+    def _hashing_thread(self, block: Block | None = None) -> Executor:
+        """Return the one thread that keeps the order; a file of one block needs none of its own."""
+        identity = self.staging.identity
+        if self._hasher is None and block is not None and identity is not None and identity.size == block.size:
+            return self._io
+        if self._hasher is None:
+            self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
+        return self._hasher
 
     def _hash_from_disk(self, start: int, end: int) -> None:
         """In the hash thread: take bytes that are on the disk already."""
