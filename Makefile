@@ -56,4 +56,5 @@ bench: setup  ## measure; prints tables
 
 api: setup  ## generate docs/api: OpenAPI, AsyncAPI and JSON Schema documents
 	$(BIN)/python -m gateway.api_documents docs/api
+	@$(PYTHON) deploy/local/setup/web.py api
 	$(BIN)/python -m modeldeck_events.schemas docs/api/schemas

@@ -39,8 +39,10 @@ export interface Request {
 /** Replace fetch; `answer` decides, the requests are recorded. */
 export function gateway(answer: (request: Request) => Response | Promise<Response>): Request[] {
   const requests: Request[] = [];
-  vi.stubGlobal("fetch", async (url: string, init: RequestInit = {}) => {
-    const request = { method: init.method ?? "GET", url, body: init.body ? JSON.parse(init.body as string) : undefined };
+  vi.stubGlobal("fetch", async (asked: globalThis.Request) => {
+    const { pathname, search } = new URL(asked.url);
+    const text = await asked.text();
+    const request = { method: asked.method, url: pathname + search, body: text ? JSON.parse(text) : undefined };
     requests.push(request);
     return answer(request);
   });

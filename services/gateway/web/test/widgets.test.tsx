@@ -103,7 +103,7 @@ describe("download queue", () => {
     await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/p1/pause"));
     refuse(problem(409, "It is being verified and cannot be paused now."));
     await screen.findByText("It is being verified and cannot be paused now.");
-    expect(screen.getByText("Downloading")).toBeTruthy();
+    await screen.findByText("Downloading");
   });
 
   it("asks what shall become of the bytes before it cancels", async () => {
@@ -199,7 +199,7 @@ describe("presets", () => {
     await waitFor(() => expect(card("b").querySelector(".badge")?.textContent).toBe("Queued"));
     refuse(problem(409, "Another preset claims vae.safetensors."));
     await screen.findByText("Another preset claims vae.safetensors.");
-    expect(card("b").querySelector(".badge")?.textContent).toBe("Available");
+    await waitFor(() => expect(card("b").querySelector(".badge")?.textContent).toBe("Available"));
   });
 
   it("filters by words, category and status", () => {

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { notify, type Toast } from "../toasts";
-import { ApiError, call, segment } from "./client";
+import { answer, api, ApiError } from "./client";
 import type { Edit } from "./live";
 import type { DownloadStatus, Preset, PresetStatus } from "./types";
 import { useLiveContext } from "./useLive";
@@ -11,7 +11,7 @@ export interface Command {
   refusal: string;
   send: () => Promise<unknown>;
   edits?: readonly Edit[];
-  done?: (answer: unknown) => Omit<Toast, "id"> | undefined;
+  done?: (outcome: unknown) => Omit<Toast, "id"> | undefined;
 }
 
 /** A download as the queue shows it; `preset_id` is absent for single files. */
@@ -30,9 +30,9 @@ export function useCommand(scope = "queue"): { run: (command: Command) => void; 
   const { mutate, isPending } = useMutation({
     mutationFn: (command: Command) => command.send(),
     onMutate: (command) => store.expect(command.edits ?? []),
-    onSuccess: (answer, command, settle) => {
+    onSuccess: (outcome, command, settle) => {
       settle(true);
-      const toast = command.done?.(answer);
+      const toast = command.done?.(outcome);
       if (toast) notify(toast);
     },
     onError: (error, command, settle) => {
@@ -47,12 +47,18 @@ export function useCommand(scope = "queue"): { run: (command: Command) => void; 
   return { run: mutate, pending: isPending };
 }
 
-function presetPath(id: string, verb: string): string {
-  return `/presets/${segment(id)}/${verb}`;
+/** A preset's download is steered by the preset, a single file's by its own id. */
+function steer({ download_id, preset_id }: DownloadRef, verb: "pause" | "resume" | "retry"): Promise<unknown> {
+  return preset_id
+    ? answer(api.POST(`/api/v1/presets/{preset_id}/${verb}`, { params: { path: { preset_id } } }))
+    : answer(api.POST(`/api/v1/downloads/{download_id}/${verb}`, { params: { path: { download_id } } }));
 }
 
-function downloadPath({ download_id, preset_id }: DownloadRef, verb: string): string {
-  return preset_id ? presetPath(preset_id, verb) : `/downloads/${segment(download_id)}/${verb}`;
+function stop({ download_id, preset_id }: DownloadRef, keep_partial: boolean): Promise<unknown> {
+  const query = { keep_partial };
+  return preset_id
+    ? answer(api.POST("/api/v1/presets/{preset_id}/cancel", { params: { path: { preset_id }, query } }))
+    : answer(api.POST("/api/v1/downloads/{download_id}/cancel", { params: { path: { download_id }, query } }));
 }
 
 /** Edits that show the download, and its preset, in another status. */
@@ -78,10 +84,10 @@ const INSTALL_ANSWERS: Partial<Record<string, string>> = {
 export function install(preset: Preset): Command {
   return {
     refusal: `Could not install ${preset.name}`,
-    send: () => call("POST", presetPath(preset.id, "install")),
+    send: () => answer(api.POST("/api/v1/presets/{preset_id}/install", { params: { path: { preset_id: preset.id } } })),
     edits: [presetBecomes(preset.id, "queued")],
-    done: (answer) => {
-      const message = INSTALL_ANSWERS[(answer as { status: string }).status];
+    done: (outcome) => {
+      const message = INSTALL_ANSWERS[(outcome as { status: string }).status];
       return message
         ? { type: "info", title: preset.name, message }
         : { type: "success", title: preset.name, message: "Added to the download queue." };
@@ -92,7 +98,7 @@ export function install(preset: Preset): Command {
 export function pause(download: DownloadRef): Command {
   return {
     refusal: `Could not pause ${download.name}`,
-    send: () => call("POST", downloadPath(download, "pause")),
+    send: () => steer(download, "pause"),
     edits: becomes(download, "paused"),
   };
 }
@@ -100,7 +106,7 @@ export function pause(download: DownloadRef): Command {
 export function resume(download: DownloadRef): Command {
   return {
     refusal: `Could not resume ${download.name}`,
-    send: () => call("POST", downloadPath(download, "resume")),
+    send: () => steer(download, "resume"),
     edits: becomes(download, "queued"),
   };
 }
@@ -108,7 +114,7 @@ export function resume(download: DownloadRef): Command {
 export function retry(download: DownloadRef): Command {
   return {
     refusal: `Could not retry ${download.name}`,
-    send: () => call("POST", downloadPath(download, "retry")),
+    send: () => steer(download, "retry"),
     edits: [
       { topic: "queue", path: ["completed", download.download_id], patch: null },
       ...(download.preset_id ? [presetBecomes(download.preset_id, "queued")] : []),
@@ -120,7 +126,7 @@ export function retry(download: DownloadRef): Command {
 export function cancel(download: DownloadRef, keepPartial: boolean): Command {
   return {
     refusal: `Could not cancel ${download.name}`,
-    send: () => call("POST", downloadPath(download, "cancel"), { query: { keep_partial: keepPartial } }),
+    send: () => stop(download, keepPartial),
     edits: [
       { topic: "queue", path: ["active", download.download_id], patch: null },
       { topic: "queue", path: ["queue", download.download_id], patch: null },
@@ -142,7 +148,13 @@ export function move(download: DownloadRef, order: readonly DownloadRef[], to: n
   );
   return {
     refusal: `Could not move ${download.name}`,
-    send: () => call("POST", `/downloads/${segment(download.download_id)}/move`, { body: { position: to + 1 } }),
+    send: () =>
+      answer(
+        api.POST("/api/v1/downloads/{download_id}/move", {
+          params: { path: { download_id: download.download_id } },
+          body: { position: to + 1 },
+        }),
+      ),
     edits,
   };
 }
@@ -150,7 +162,7 @@ export function move(download: DownloadRef, order: readonly DownloadRef[], to: n
 export function pauseQueue(paused: boolean): Command {
   return {
     refusal: paused ? "Could not pause the queue" : "Could not resume the queue",
-    send: () => call("PATCH", "/downloads/settings", { body: { paused } }),
+    send: () => answer(api.PATCH("/api/v1/downloads/settings", { body: { paused } })),
     edits: [{ topic: "queue", path: [], patch: { paused } }],
   };
 }
@@ -158,9 +170,9 @@ export function pauseQueue(paused: boolean): Command {
 export function refreshPresets(): Command {
   return {
     refusal: "Could not refresh the catalog",
-    send: () => call("POST", "/presets/refresh"),
-    done: (answer) => {
-      const { total_presets, version } = answer as { total_presets: number; version?: string };
+    send: () => answer(api.POST("/api/v1/presets/refresh")),
+    done: (outcome) => {
+      const { total_presets, version } = outcome as { total_presets: number; version?: string };
       const of = version ? ` of version ${version}` : "";
       return { type: "success", title: "Catalog refreshed", message: `${total_presets} presets${of}.` };
     },
@@ -170,7 +182,7 @@ export function refreshPresets(): Command {
 export function clearActivity(after: () => void): Command {
   return {
     refusal: "Could not clear the activity",
-    send: () => call("DELETE", "/activity/clear"),
+    send: () => answer(api.DELETE("/api/v1/activity/clear")),
     done: () => {
       after();
       return undefined;

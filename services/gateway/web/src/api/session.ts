@@ -1,12 +1,12 @@
-import { call } from "./client";
+import { answer, api } from "./client";
 
 /** Exchange the token for the session's HttpOnly cookie. */
 export async function signIn(token: string): Promise<void> {
-  await call("POST", "/session", { body: { token } });
+  await answer(api.POST("/api/v1/session", { body: { token } }));
 }
 
 export async function signOut(): Promise<void> {
-  await call("DELETE", "/session");
+  await answer(api.DELETE("/api/v1/session"));
 }
 
 /**

@@ -1,4 +1,8 @@
-/** The shapes of `/api/v1` that the page reads. A value the server does not know is absent. */
+/**
+ * What the page reads of the live topics, narrower than `schema.d.ts`, which is generated from the gateway; at the end
+ * the compiler checks that what the gateway states fits. A value that the server does not know is absent.
+ */
+import type { components } from "./schema";
 
 export type DownloadStatus =
   | "available"
@@ -23,7 +27,7 @@ export interface Preset {
   name: string;
   description?: string;
   /** The catalog's own words, such as "~15GB". */
-  download_size?: string;
+  download_size?: string | null;
   size_bytes?: number | null;
   category?: string;
   type?: string;
@@ -95,7 +99,7 @@ export interface QueueTopic {
 
 export interface PresetsTopic {
   presets: Record<string, Preset>;
-  categories?: Record<string, { description?: string; type?: string }>;
+  categories?: Record<string, { description?: string | null; type?: string | null }>;
   version?: string | null;
   total?: number;
 }
@@ -160,3 +164,21 @@ export interface ActivityEntry {
   timestamp: string;
   link?: string | null;
 }
+
+type Stated = components["schemas"];
+/** Without the members that are open, and the status, which the page narrows. */
+type Closed<T> = { [K in keyof T as string extends K ? never : K extends "status" | "presets" ? never : K]: T[K] };
+type Fits<Expected, Actual extends Expected> = Actual;
+
+/** Compiles while what the gateway states is what the page expects. */
+export type Checked = [
+  Fits<Closed<Preset>, Closed<Stated["Preset"]>>,
+  Fits<Closed<ActiveItem>, Closed<Stated["ActiveDownload"]>>,
+  Fits<Closed<QueuedItem>, Closed<Stated["WaitingDownload"]>>,
+  Fits<Closed<EndedItem>, Closed<Stated["EndedDownload"]>>,
+  Fits<Closed<PresetsTopic>, Closed<Stated["PresetsTopic"]>>,
+  Fits<Closed<HostResources>, Closed<Stated["HostResources"]>>,
+  Fits<Closed<ActivityEntry>, Closed<Stated["ActivityEntry"]>>,
+  Fits<keyof States, TopicName>,
+];
+type States = Closed<Stated["States"]> & Pick<Stated["States"], "presets">;

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { ApiError, call } from "../api/client";
+import { answer, api, ApiError } from "../api/client";
 import { clearActivity, useCommand } from "../api/commands";
 import type { ActivityEntry } from "../api/types";
 import { useLive, useLiveContext, useNow } from "../api/useLive";
@@ -38,7 +38,7 @@ function Activity() {
   const now = useNow(30_000);
   const before = useQuery({
     queryKey: ["activity", generation],
-    queryFn: () => call<{ activities: ActivityEntry[] }>("GET", "/activity/recent", { query: { limit: SHOWN } }),
+    queryFn: () => answer(api.GET("/api/v1/activity/recent", { params: { query: { limit: SHOWN } } })),
     placeholderData: (kept) => kept,
     retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status === 401),
   });

@@ -232,7 +232,7 @@ const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (com
 });
 
 /** True of most presets and no danger: said quietly. */
-const QUIET = new Set(["unverified", "shared_path", "size_format"]);
+const QUIET = new Set(["unverified", "shared_path", "size_format", "page_link"]);
 
 function Warnings({ of: { warnings = [], name } }: { of: Preset }) {
   if (warnings.length === 0) return null;

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { call } from "../api/client";
-import type { DiskUse, HostResources, ResourcesTopic } from "../api/types";
+import { answer, api } from "../api/client";
+import type { DiskUse, HostResources } from "../api/types";
 import { useLiveContext, useTopic } from "../api/useLive";
 import type { Widget } from "../board/registry";
 import { bytes, clock } from "../format";
@@ -13,7 +13,7 @@ function System() {
   const refresh = useQuery({
     queryKey: ["resources"],
     queryFn: async () => {
-      const data = await call<ResourcesTopic>("GET", "/system/resources");
+      const data = await answer(api.GET("/api/v1/system/resources"));
       store.apply({ kind: "snapshot", topic: "resources", data, at: Date.now() });
       return data;
     },
