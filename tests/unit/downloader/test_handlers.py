@@ -132,11 +132,13 @@ async def test_the_only_one_waiting_can_be_moved_to_where_it_stands(scene: Scene
 @pytest.mark.parametrize(
     ("files", "code"),
     [
-        ((), "nothing_to_download"),
-        ((d.FileSpec(path="a", url=""),), "nothing_to_download"),
+        ((), "file_count"),
+        ((d.FileSpec(path="a", url=""),), "file_count"),
         ((d.FileSpec(path="../a", url="https://h/a"),), "path_refused"),
         ((d.FileSpec(path="a", url="ftp://h/a"),), "bad_url"),
         ((d.FileSpec(path="a", url="https://h/a"), d.FileSpec(path="a", url="https://h/b")), "path_conflict"),
+        (tuple(d.FileSpec(path=f"{n}", url="https://h/" + "a" * 2000) for n in range(500)), "too_many_files"),
+        (tuple(d.FileSpec(path=f"{n}", url="https://h/a") for n in range(1001)), "file_count"),
     ],
 )
 async def test_requests_that_cannot_be_right_are_refused(
@@ -156,3 +158,9 @@ async def test_a_file_listed_twice_is_one_file(scene: Scene) -> None:
 async def test_a_plan_may_name_a_path_twice(scene: Scene) -> None:
     reply = await scene.handlers.plan(d.PlanFiles(pool=POOL, files=(FILES[0], FILES[0])))
     assert [file["path"] for file in reply.data["files"]] == [FILES[0].path]  # type: ignore[attr-defined]
+
+
+async def test_an_id_that_fits_no_subject_is_refused(scene: Scene) -> None:
+    with pytest.raises(CommandNotAllowedError) as refusal:
+        await scene.handlers.act(d.PauseDownload(pool=POOL, target_id="file:" + "/" * 600))
+    assert (refusal.value.code, refusal.value.status) == ("bad_target", 422)

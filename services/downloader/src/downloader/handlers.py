@@ -26,6 +26,8 @@ from downloader.queue import QueueFold
 from downloader.transfer import TransferError
 
 MAX_FILES = 1000
+MAX_FILES_BYTES = 800_000
+"""A fact has to fit into one message of the log, which is at most 1 MiB."""
 MAX_PRIORITY = 1_000_000
 _STATUS = {
     d.PauseDownload: "paused",
@@ -116,8 +118,13 @@ class Handlers:
 
     async def _present(self, command: d.DownloadCommand) -> tuple[Download, int | None]:
         """Return the state, and the sequence that this very command led to if it was answered before."""
+        try:
+            subject = d.subject(self._queue.pool, command.target_id)
+        except ValueError as error:
+            raise CommandNotAllowedError(
+                f"The target's id cannot be used: {error}.", code="bad_target", status=422
+            ) from error
         state = await self._log.state(command.target_id)
-        subject = d.subject(self._queue.pool, command.target_id)
         return state, self._queue.answered(subject, command.command_id)
 
     def _place(self, command: d.MoveDownload, state: Download) -> Place:
@@ -148,6 +155,12 @@ class Handlers:
                 f"The priority must be within {MAX_PRIORITY} of 0.", code="bad_priority", status=422
             )
         self._check_files(command.files)
+        if len(msgspec.json.encode(command.files)) > MAX_FILES_BYTES:
+            raise CommandNotAllowedError(
+                f"The list of files is longer than {MAX_FILES_BYTES} bytes; install it in parts.",
+                code="too_many_files",
+                status=422,
+            )
         paths = [spec.path for spec in command.files]
         twice = next((path for path in paths if paths.count(path) > 1), None)
         if twice is not None:
@@ -158,7 +171,7 @@ class Handlers:
     def _check_files(self, files: tuple[d.FileSpec, ...]) -> None:
         if not 1 <= len(files) <= MAX_FILES:
             raise CommandNotAllowedError(
-                f"There must be 1 to {MAX_FILES} files, not {len(files)}.", code="nothing_to_download", status=422
+                f"There must be 1 to {MAX_FILES} files, not {len(files)}.", code="file_count", status=422
             )
         for spec in files:
             try:
