@@ -177,11 +177,19 @@ class TestProgress:
         item = boards.queue.state()["active"]["one"]
         assert (item["progress"], item["total_bytes"]) == (100.0, 130)
 
-    def test_of_an_older_attempt_is_not_shown(self) -> None:
+    def test_of_an_older_attempt_tells_the_bytes_until_the_present_one_tells_its_own(self) -> None:
         boards = folded(queued("one"), started("one", 2))
         boards.read(progress("one", 90, attempt=1))
         boards.take_changes(1.0)
-        assert boards.queue.state()["active"]["one"]["progress"] == 0.0
+        item = boards.queue.state()["active"]["one"]
+        assert item["progress"] == 90.0
+        assert "speed" not in item
+        boards.read(progress("one", 85, attempt=2))
+        boards.take_changes(2.0)
+        assert boards.queue.state()["active"]["one"]["progress"] == 85.0
+        boards.read(progress("one", 95, attempt=1, at_s=9))
+        boards.take_changes(3.0)
+        assert boards.queue.state()["active"]["one"]["progress"] == 85.0
 
     def test_that_comes_before_its_fact_is_shown_with_it(self) -> None:
         boards = folded(queued("one"))

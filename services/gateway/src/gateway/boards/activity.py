@@ -70,7 +70,7 @@ class Activity:
     def __init__(self, downloads: Downloads, *, kept: int = KEPT) -> None:
         self._downloads = downloads
         self._kept = kept
-        self._entries: deque[Entry] = deque(maxlen=kept)
+        self._entries: deque[Entry | _Unsaid] = deque(maxlen=kept)
         self._cleared: dict[str, int] = {}
         self._dropped_seq = 0
 
@@ -81,20 +81,17 @@ class Activity:
 
     def apply(self, record: Record) -> bool:
         """Fold one fact; true when it made an entry or hid some."""
-        if isinstance(record.event, s.ActivityCleared):
-            self._cleared[record.event.user_id] = record.event.up_to_seq
+        event = record.event
+        if type(event) not in _TELLING:
+            if not isinstance(event, s.ActivityCleared):
+                return False
+            self._cleared[event.user_id] = event.up_to_seq
             return True
-        data = entry(record, self.named)
-        if data is None:
-            return False
+        target = self.named(event.download_id) if isinstance(event, d.DownloadEvent) else None
         if len(self._entries) == self._kept:
             self._dropped_seq = self._entries[0].seq
-        self._entries.append(Entry(record.seq, data))
+        self._entries.append(_Unsaid(record.seq, record, target))
         return True
-
-    def last(self) -> Json | None:
-        """Return the newest entry."""
-        return self._entries[-1].data if self._entries else None
 
     def cleared(self, user: str) -> int:
         """Return up to which position the user hid the feed."""
@@ -109,8 +106,9 @@ class Activity:
         for item in reversed(self._entries):
             if item.seq <= hidden or len(found) == limit:
                 break
-            if (before is None or item.seq < before) and (category is None or category in _vocabulary(item.data)):
-                found.append(item)
+            said = _say(item)
+            if (before is None or item.seq < before) and in_category(said.data, category):
+                found.append(said)
         return found
 
     @property
@@ -120,7 +118,7 @@ class Activity:
 
     def state(self) -> Json:
         """Return the kept entries, newest first."""
-        return {"activities": [item.data for item in reversed(self._entries)]}
+        return {"activities": [_say(item).data for item in reversed(self._entries)]}
 
     def reset(self) -> None:
         """Forget everything folded."""
@@ -130,7 +128,7 @@ class Activity:
 
     def dump(self) -> bytes:
         """Return the kept entries and the users' marks."""
-        return msgspec.json.encode(_Saved(list(self._entries), self._cleared, self._dropped_seq))
+        return msgspec.json.encode(_Saved([_say(item) for item in self._entries], self._cleared, self._dropped_seq))
 
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote."""
@@ -139,10 +137,25 @@ class Activity:
         self._cleared, self._dropped_seq = saved.cleared, saved.dropped_seq
 
 
+class _Unsaid(NamedTuple):
+    """A fact that makes an entry once somebody looks: most are never looked at."""
+
+    seq: int
+    record: Record
+    target: d.Target | None
+
+
 class _Saved(msgspec.Struct):
     entries: list[Entry]
     cleared: dict[str, int]
     dropped_seq: int
+
+
+def _say(item: Entry | _Unsaid) -> Entry:
+    if isinstance(item, Entry):
+        return item
+    data = entry(item.record, lambda _download_id: item.target)
+    return Entry(item.seq, data or {})
 
 
 def in_category(data: Json, category: str | None) -> bool:
@@ -152,6 +165,25 @@ def in_category(data: Json, category: str | None) -> bool:
 
 def _vocabulary(data: Json) -> tuple[str, ...]:
     return (data["category"], data["type"], "model") if data["type"] == "download" else (data["category"], data["type"])
+
+
+_TELLING: frozenset[type] = frozenset(
+    {
+        d.DownloadQueued,
+        d.DownloadStarted,
+        d.DownloadRetryScheduled,
+        d.DownloadPaused,
+        d.DownloadResumed,
+        d.DownloadRetried,
+        d.DownloadCompleted,
+        d.DownloadFailed,
+        d.DownloadCancelled,
+        p.CatalogRefreshed,
+        p.CatalogRefreshFailed,
+        s.MessageDeadLettered,
+    }
+)
+"""The types for which `entry` has something to say."""
 
 
 def _tell_download(event: d.DownloadEvent) -> Told | None:

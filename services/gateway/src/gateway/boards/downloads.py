@@ -6,6 +6,7 @@ Progress shows itself at most four times a second per download (`settle`), facts
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -86,31 +87,35 @@ class Downloads:
         self.by_id: dict[str, Download] = {}
         self._latest: dict[tuple[str, str], str] = {}
         self._open: dict[str, None] = {}
-        self._ended: dict[str, None] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
         self._readings: dict[str, DownloadProgress] = {}
         self._shown: dict[str, Shown] = {}
         self._pending: set[str] = set()
+        self._unsettled: set[str] = set()
         self._settled_at: dict[str, float] = {}
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a download."""
-        event = record.event
-        if isinstance(event, d.DownloadQueued):
-            self._queued(event, record)
-            return True
+        event: Any = record.event
         step = _STEPS.get(type(event))
-        if step is None or not isinstance(event, d.DownloadEvent):
+        if step is None:
+            if isinstance(event, d.DownloadQueued):
+                self._queued(event, record)
+                return True
             return False
-        download = self.by_id.get(event.download_id)
+        download_id = event.download_id
+        download = self.by_id.get(download_id)
         if download is None:
             return False
+        before = download.phase
         step(download, event, record)
         download.last_seq = record.seq
-        if isinstance(event, d.DownloadFileCompleted):
-            self._pending.add(download.download_id)
+        if type(event) is d.DownloadFileCompleted:
+            self._pending.add(download_id)
         else:
-            self._file_under_phase(download)
-            self._settle(download)
+            self._unsettled.add(download_id)
+            if download.phase != before:
+                self._file_under_phase(download)
         return True
 
     def read(self, reading: DownloadProgress) -> bool:
@@ -161,6 +166,8 @@ class Downloads:
 
     def shown(self, download: Download) -> Shown:
         """Return how far a download is shown to be."""
+        if download.download_id in self._unsettled:
+            self._settle(download)
         found = self._shown.get(download.download_id)
         return found if found is not None else _progress(download, None, None)
 
@@ -238,7 +245,7 @@ class Downloads:
         for download in sorted((*saved.ended, *saved.open), key=lambda download: download.seq):
             self.by_id[download.download_id] = download
             self._latest[(download.pool, download.target.id)] = download.download_id
-        self._ended = dict.fromkeys(download.download_id for download in saved.ended)
+        self._ended = OrderedDict.fromkeys(download.download_id for download in saved.ended)
         self._open = dict.fromkeys(download.download_id for download in saved.open)
 
     def _queued(self, event: d.DownloadQueued, record: Record) -> None:
@@ -268,24 +275,25 @@ class Downloads:
         self._ended[download_id] = None
         self._settled_at.pop(download_id, None)
         self._pending.discard(download_id)
+        self._unsettled.discard(download_id)
+        self._readings.pop(download_id, None)
+        self._shown.pop(download_id, None)
         if len(self._ended) > MAX_ENDED:
             self._forget(next(iter(self._ended)))
 
     def _forget(self, download_id: str) -> None:
         del self._ended[download_id]
         old = self.by_id.pop(download_id)
-        self._shown.pop(download_id, None)
-        self._readings.pop(download_id, None)
         key = (old.pool, old.target.id)
         if self._latest.get(key) == download_id:
             del self._latest[key]
 
     def _settle(self, download: Download) -> None:
         download_id = download.download_id
-        shown = _progress(download, self._readings.get(download_id), self._shown.get(download_id))
-        self._shown[download_id] = shown
-        if download.phase in ENDED:
-            self._readings.pop(download_id, None)
+        self._unsettled.discard(download_id)
+        if download.phase not in ENDED:
+            shown = _progress(download, self._readings.get(download_id), self._shown.get(download_id))
+            self._shown[download_id] = shown
 
 
 class _Saved(msgspec.Struct, array_like=True):
@@ -296,17 +304,18 @@ class _Saved(msgspec.Struct, array_like=True):
 def _progress(download: Download, reading: DownloadProgress | None, before: Shown | None) -> Shown:
     """Return what to show: never less within an attempt unless bytes were really discarded, never above 100.
 
-    What has ended is shown by the log alone, so that it looks the same after a restart.
+    A reading of an earlier attempt tells how many bytes there are until the present one tells its own. What has ended
+    is shown by the log alone, so that it looks the same after a restart.
     """
-    if download.phase in ENDED:
-        reading = before = None
-    if reading is not None and reading.attempt != download.attempt:
+    if reading is not None and reading.attempt > download.attempt:  # its fact is still to come
         reading = None
     same_attempt = before is not None and before.attempt == download.attempt
     if reading is None and same_attempt and before is not None:
         reading = before.reading
     got = max(sum(download.done.values()), reading.downloaded_bytes if reading else 0)
     total = download.total_bytes or (reading.total_bytes if reading else None) or download.declared_bytes
+    if reading is not None and reading.attempt != download.attempt:
+        reading = None
     if download.phase == "completed":
         return Shown(
             attempt=download.attempt,

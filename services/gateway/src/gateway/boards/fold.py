@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import msgspec
+from modeldeck_events.downloads import DownloadEvent
 from modeldeck_events.message import Reading
 from modeldeck_events.readings import DownloadProgress, HostSample
 from modeldeck_events.store import Record
@@ -16,6 +17,7 @@ from gateway.boards.presets import Presets
 from gateway.boards.queue import Queue
 from gateway.boards.resources import Resources
 
+_DOWNLOAD_TOPICS = frozenset({"queue", "presets"})
 SCHEMA = 1
 """Version of the saved form as a whole; the boards' own versions are added to it."""
 
@@ -49,13 +51,18 @@ class Boards:
     def apply(self, record: Record) -> None:
         """Fold one fact into every board; the downloads come first, because others look at them."""
         self.applied += 1
-        if record.event is None:
+        event = record.event
+        if event is None:
             return
-        self.downloads.apply(record)
-        if self.queue.apply(record):
-            self._dirty.add("queue")
-        if self.presets.apply(record):
+        if isinstance(event, DownloadEvent):
+            self.downloads.apply(record)
+            self.queue.apply(record)
+            self.presets.apply(record)
+            self._dirty |= _DOWNLOAD_TOPICS
+        elif self.presets.apply(record):
             self._dirty.add("presets")
+        elif self.queue.apply(record):
+            self._dirty.add("queue")
         self.activity.apply(record)
 
     def read(self, reading: Reading) -> None:

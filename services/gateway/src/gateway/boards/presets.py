@@ -71,16 +71,17 @@ class Presets:
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a preset, the catalog, a model file or a download (its board has seen that already)."""
-        match record.event:
-            case DownloadEvent(download_id=download_id) as event:
-                return self._download_changed(download_id, event)
-            case ModelFileFound() | ModelFileGone() as event:
+        event = record.event
+        if isinstance(event, DownloadEvent):
+            return self._download_changed(event)
+        match event:
+            case ModelFileFound() | ModelFileGone():
                 return self._file_changed(event, record.seq)
             case PresetPublished(preset=preset):
                 self._define(preset)
             case PresetWithdrawn(preset_id=preset_id):
                 self._undefine(preset_id)
-            case CatalogRefreshed() as event:
+            case CatalogRefreshed():
                 self._saved.categories, self._saved.version = event.categories, event.version
                 self._saved.catalog_warnings = event.warnings
             case _:
@@ -142,8 +143,8 @@ class Presets:
         for spec in preset.files:
             self._users[spec.path].add(preset.id)
 
-    def _download_changed(self, download_id: str, event: DownloadEvent) -> bool:
-        download = self._downloads.by_id.get(download_id)
+    def _download_changed(self, event: DownloadEvent) -> bool:
+        download = self._downloads.by_id.get(event.download_id)
         if download is None or download.pool != self._pool:
             return False
         if isinstance(event, DownloadFileCompleted):

@@ -45,10 +45,10 @@ class Queue:
     def apply(self, record: Record) -> bool:
         """Fold one fact of a download or a pool; the downloads board has seen it already."""
         event = record.event
-        if isinstance(event, PoolConfigured):
+        if not isinstance(event, DownloadEvent):
+            if not isinstance(event, PoolConfigured):
+                return False
             self._saved.pools[event.pool] = event
-        elif not isinstance(event, DownloadEvent):
-            return False
         self._saved.seq = record.seq
         return True
 
