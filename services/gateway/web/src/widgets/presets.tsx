@@ -148,11 +148,10 @@ function Presets() {
   );
 }
 
-/** The former array while its members are the same, so that progress does not render the whole list again. */
+/** The same array while its members are the same, so that progress does not render the whole list again. */
 function useStable(list: string[]): string[] {
-  const kept = useRef(list);
-  if (kept.current.length !== list.length || kept.current.some((id, index) => id !== list[index])) kept.current = list;
-  return kept.current;
+  const key = JSON.stringify(list);
+  return useMemo(() => JSON.parse(key) as string[], [key]);
 }
 
 /** Cards come into being a screen ahead of the reader; the browser skips painting those out of sight. */
