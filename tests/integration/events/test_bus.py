@@ -121,6 +121,10 @@ async def test_broken_and_unknown_readings_are_passed_over(connected: Bus) -> No
     await connected.publish_reading(readings.host_subject("b"), sample(5, "b"))
     await connected.nc.flush()
     assert await take(connected.follow_readings(), 1) == [5]
+    letter = await connected.js.get_last_msg(topology.DEAD_LETTERS, "dead.readings")
+    assert letter.data == b"{"
+    [fact] = await connected.store.read(after=0, limit=9)
+    assert fact.type == "modeldeck.system.dead-lettered.v1"
 
 
 async def test_readings_go_on_after_the_server_lost_them(connected: Bus, server: LocalServer) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from modeldeck_events import jetstream, topology
 from modeldeck_events.bus import Bus
 from modeldeck_events.errors import UnavailableError
 from modeldeck_events.jetstream import JetStreamStore
+from modeldeck_events.ordered import OrderedConsumer
 
 from tests.support.nats import LocalServer
 from tests.unit.events.store_suite import META, NOW, SUBJECT, StoreSuite, World, fact, fill, seqs, until
@@ -31,6 +35,11 @@ class ServerWorld(World):
             await self.bus.js.delete_consumer(topology.EVENTS, consumer.name)
 
 
+def running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tT" not in status.read_text()
+
+
 @pytest.fixture
 def world(server: LocalServer, connected: Bus, monkeypatch: pytest.MonkeyPatch) -> ServerWorld:
     monkeypatch.setattr(jetstream, "ANSWER_TIMEOUT_S", 1.0)
@@ -43,6 +52,8 @@ class TestJetStreamStore(StoreSuite):
     async def test_a_frozen_server_is_an_outage(self, world: ServerWorld) -> None:
         await fill(world.store, 1)
         world.server.freeze()
+        while running(world.server.pid):  # noqa: ASYNC110 - its threads stop one by one
+            await asyncio.sleep(0.001)
         with pytest.raises(UnavailableError):
             await world.store.append(SUBJECT, [fact(2)], expected_seq=1, meta=META)
         world.server.thaw()
@@ -61,3 +72,21 @@ class TestJetStreamStore(StoreSuite):
         after = await world.store.head()
         assert after.seq == 0
         assert after.epoch != before.epoch
+
+    async def test_a_slow_follower_misses_nothing_and_holds_little(self, world: ServerWorld) -> None:
+        count, body = 3000, b'{"padding":"' + b"x" * 30_000 + b'"}'
+        publishes = [world.bus.js.publish("evt.bulk.x", body) for _ in range(count)]
+        for start in range(0, count, 100):
+            await asyncio.gather(*publishes[start : start + 100])
+        consumer = await OrderedConsumer.open(world.bus.nc, topology.EVENTS, ["evt.>"])
+        held, before = 0, -1
+        while held != before:  # until the server stops sending, because nobody takes
+            before = held
+            await asyncio.sleep(0.5)
+            held = len(consumer._inbox)
+        assert 0 < held * len(body) < 40_000_000, "the server's window is 32 MB"
+        seen: list[int] = []
+        while len(seen) < count:
+            seen += [message.seq for message in await consumer.take(500)]
+        assert seen == list(range(1, count + 1))
+        await consumer.close()

@@ -12,12 +12,13 @@ import nats.errors
 import structlog
 from nats.js import JetStreamContext
 
-from modeldeck_events import envelope, registry, subjects, topology
+from modeldeck_events import dead_letters, envelope, registry, subjects, topology
 from modeldeck_events.connection import Connection
-from modeldeck_events.errors import UnavailableError
+from modeldeck_events.dead_letters import Letter
+from modeldeck_events.errors import PoisonError, UnavailableError
 from modeldeck_events.jetstream import RETRY_S, JetStreamStore
 from modeldeck_events.message import Command, Reading, Reply
-from modeldeck_events.ordered import OPEN_ERRORS, OrderedConsumer
+from modeldeck_events.ordered import OPEN_ERRORS, Delivered, OrderedConsumer
 
 READINGS_AT_ONCE = 500
 _REPLY = msgspec.json.Decoder(Reply)
@@ -94,7 +95,7 @@ class Bus:
         """Yield the newest reading of each subject, then every later one, for ever, through any outage.
 
         With `history` everything still kept (about an hour) comes first, in order. After an outage the newest ones are
-        repeated. A reading that cannot be decoded, or is of an unknown kind, is skipped.
+        repeated. A reading of an unknown kind is skipped; a broken one goes to DEAD_LETTERS as `dead.readings`.
         """
         failures = 0
         seq = 0
@@ -107,7 +108,11 @@ class Bus:
                     while True:
                         for message in await consumer.take(READINGS_AT_ONCE):
                             failures, seq = 0, message.seq
-                            reading = decode_reading(message.subject, message.data)
+                            try:
+                                reading = decode_reading(message.subject, message.data)
+                            except PoisonError as error:
+                                await self._bury_reading(message, error)
+                                continue
                             if reading is not None:
                                 yield reading
                 finally:
@@ -119,6 +124,14 @@ class Bus:
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
 
+    async def _bury_reading(self, message: Delivered, error: PoisonError) -> None:
+        headers = envelope.parse_headers(message.headers)
+        letter = Letter("readings", topology.READINGS, message.seq, message.subject, headers, message.data)
+        try:
+            await dead_letters.bury(self.js, self.store, letter, error, source=self.name)
+        except UnavailableError as unavailable:
+            _log.warning("broken reading was not kept", subject=message.subject, reason=str(unavailable))
+
 
 async def connect(url: str, name: str) -> Bus:
     """Connect as service `name`, waiting for as long as there is no NATS; streams are made by `topology.ensure`."""
@@ -128,7 +141,7 @@ async def connect(url: str, name: str) -> Bus:
 
 
 def decode_reading(subject: str, data: bytes) -> Reading | None:
-    """Return the reading, None when its kind is unknown or it breaks its schema (which is logged)."""
+    """Return the reading, None when its kind is unknown; raises PoisonError when it breaks its schema."""
     kind = subject.split(".", 2)[1] if subject.startswith("rdg.") else ""
     decoder = _READING_DECODERS.get(kind)
     if decoder is None:
@@ -136,6 +149,5 @@ def decode_reading(subject: str, data: bytes) -> Reading | None:
     try:
         reading: Reading = decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        _log.warning("reading breaks its schema; skipped", subject=subject, reason=str(error))
-        return None
+        raise PoisonError(f"reading {kind}: {error}") from error
     return reading

@@ -114,6 +114,9 @@ class Connection(Client):
 
     async def _disconnected(self) -> None:
         self._usable.clear()
+        # What was about to be sent must not be sent after the outage: its caller is told by then that it failed.
+        self._pending.clear()
+        self._pending_data_size = 0
         for _, tap in tuple(self._taps.values()):
             tap.lost()
         if not self.is_closed:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import traceback
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,10 +26,11 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from modeldeck_events import envelope, metrics, subjects, system, topology
+from modeldeck_events import dead_letters, envelope, metrics, subjects, topology
 from modeldeck_events.bus import Bus
-from modeldeck_events.errors import ConflictError, PoisonError, TransientError, UnavailableError
-from modeldeck_events.store import Meta, Record
+from modeldeck_events.dead_letters import Letter
+from modeldeck_events.errors import PoisonError, TransientError, UnavailableError
+from modeldeck_events.store import Record
 
 ACK_WAIT_S = 30.0
 MAX_TRIES = 5
@@ -40,7 +40,6 @@ OUTAGE_RETRY_S = 0.5
 PREFETCH = 16
 """Messages on their way or waiting per handler; few enough to be handled within ACK_WAIT_S."""
 MAX_TRACKED_FAILURES = 1000
-MAX_TRACE_CHARS = 4000
 
 Handler = Callable[[Record], Awaitable[None]]
 Outcome = Literal["handled", "unknown_type", "retried", "dead_lettered", "unanswered"]
@@ -177,7 +176,7 @@ class Delivery:
         if tries >= MAX_TRIES:
             return await self._bury(message, error)
         delay_s = error.delay_s if isinstance(error, TransientError) else FIRST_DELAY_S * 2 ** (tries - 1)
-        _log.warning("handler failed; trying again", tries=tries, delay_s=delay_s, reason=describe(error))
+        _log.warning("handler failed; trying again", tries=tries, delay_s=delay_s, reason=dead_letters.describe(error))
         await message.nak(delay=delay_s)
         return "retried"
 
@@ -194,43 +193,8 @@ class Delivery:
 
 
 async def dead_letter(bus: Bus, durable: str, message: Msg, error: Exception) -> None:
-    """Keep a message that cannot be handled in DEAD_LETTERS, and say so by the fact `MessageDeadLettered`.
-
-    The original headers and body stay as they were; `Modeldeck-*` headers (percent-encoded) add reason, trace, subject,
-    stream, sequence and deliveries. The caller terms the message. Raises UnavailableError.
-    """
-    origin = message.metadata
-    seq = origin.sequence.stream
-    reason = describe(error)
-    trace = "".join(traceback.format_exception(error))[-MAX_TRACE_CHARS:]
-    headers = {name: value for name, value in (message.headers or {}).items() if not name.startswith("Nats-")} | {
-        "Modeldeck-Durable": durable,
-        "Modeldeck-Reason": envelope.quote(reason),
-        "Modeldeck-Trace": envelope.quote(trace),
-        "Modeldeck-Subject": message.subject,
-        "Modeldeck-Stream": origin.stream,
-        "Modeldeck-Seq": str(seq),
-        "Modeldeck-Deliveries": str(origin.num_delivered),
-        "Nats-Msg-Id": f"{origin.stream}-{seq}-{origin.timestamp.isoformat()}-{durable}",
-    }
-    try:
-        ack = await bus.js.publish(subjects.dead_letter(durable), message.data, headers=headers, timeout=5)
-    except (nats.errors.Error, OSError) as failure:
-        raise UnavailableError(f"DEAD_LETTERS did not answer: {failure}") from failure
-    _log.error(
-        "message went to DEAD_LETTERS", durable=durable, subject=message.subject, dead_seq=ack.seq, reason=reason
-    )
-    fact = system.MessageDeadLettered(
-        durable=durable, subject=message.subject, reason=reason, stream_seq=seq, dead_seq=ack.seq
-    )
-    meta = Meta(source=bus.name, command_id=headers["Nats-Msg-Id"])
-    subject = system.subject(durable)
-    while True:
-        try:
-            await bus.store.append(subject, [fact], expected_seq=await bus.store.last_seq(subject), meta=meta)
-        except ConflictError:  # another process of the service buried something at the same time
-            continue
-        return
+    """Keep a message that cannot be handled (see `dead_letters.bury`); the caller terms it. Raises UnavailableError."""
+    await dead_letters.bury(bus.js, bus.store, Letter.of(durable, message), error, source=bus.name)
 
 
 async def ensure_consumer(
@@ -253,11 +217,6 @@ async def ensure_consumer(
         return info
     _log.info("consumer has another configuration; updating", durable=config.durable_name, differing=differs)
     return await js.add_consumer(stream, wanted)
-
-
-def describe(error: Exception) -> str:
-    """Return an error in one line for people."""
-    return str(error) if isinstance(error, PoisonError | TransientError) else f"{type(error).__name__}: {error}"
 
 
 def _plain(value: object) -> object:
