@@ -152,10 +152,10 @@ async def test_where_the_kernel_cannot_watch_a_closed_pipe_ends_the_process() ->
 
 async def test_leftovers_of_an_earlier_run_are_ended_and_others_are_not(tmp_path: Path) -> None:
     ours, other = [await asyncio.create_subprocess_exec(*sleeper(), start_new_session=True) for _ in range(2)]
-    record = ProcessRecord(tmp_path / "processes.json")
-    record.add("downloader", ours.pid)
     stale = tmp_path / "processes.json"
-    stale.write_text(stale.read_text().replace("}", f', "catalog": [{other.pid}, 1.0]}}'))  # id used again since
+    record = ProcessRecord(stale)
+    record.add("downloader", ours.pid, sleeper())
+    record.add("catalog", other.pid, [sys.executable, "-m", "catalog"])  # its id was used again since
     try:
         assert await asyncio.to_thread(ProcessRecord(stale).end_leftovers) == ["downloader"]
         await asyncio.wait_for(ours.wait(), 5)

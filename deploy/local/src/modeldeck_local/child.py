@@ -77,7 +77,7 @@ class Child:
             self.console.say(f"{self.name} cannot be started: {error}")
             self.ended_with = -1
             return
-        self.record.add(self.name, self._process.pid)
+        self.record.add(self.name, self._process.pid, self.command)
         if self._stopping.is_set():  # asked to stop while it was being started
             self._signal(self.end_signal)
         assert self._process.stdout is not None  # noqa: S101  # a pipe was asked for above

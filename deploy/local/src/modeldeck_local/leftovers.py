@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -18,16 +19,15 @@ PATIENCE_S = 5.0
 
 
 class ProcessRecord:
-    """The file `processes.json`: name, process id and start time of each running process."""
+    """The file `processes.json`: name, process id and command of each running process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._running: dict[str, tuple[int, float]] = {}
+        self._running: dict[str, tuple[int, list[str]]] = {}
 
-    def add(self, name: str, pid: int) -> None:
+    def add(self, name: str, pid: int, command: Sequence[str]) -> None:
         """Write down a process that was just started."""
-        with contextlib.suppress(psutil.NoSuchProcess):  # ended at once
-            self._running[name] = (pid, psutil.Process(pid).create_time())
+        self._running[name] = (pid, list(command))
         self._write()
 
     def remove(self, name: str) -> None:
@@ -42,7 +42,7 @@ class ProcessRecord:
 
     def end_leftovers(self) -> list[str]:
         """End what an earlier supervisor left running, and return the names; call with the data folder locked."""
-        left = [(name, process) for name, pid, born in self._read() if (process := _same_process(pid, born))]
+        left = [(name, process) for name, pid, command in self._read() if (process := _same_process(pid, command))]
         for name, process in left:
             _signal_group(process.pid, signal.SIGINT if name == "nats-server" else signal.SIGTERM)
         _, stubborn = psutil.wait_procs([process for _, process in left], timeout=PATIENCE_S)
@@ -52,21 +52,25 @@ class ProcessRecord:
         self._path.unlink(missing_ok=True)
         return [name for name, _ in left]
 
-    def _read(self) -> list[tuple[str, int, float]]:
+    def _read(self) -> list[tuple[str, int, list[str]]]:
         try:
             entries = json.loads(self._path.read_text(encoding="utf-8"))
-            return [(str(name), int(pid), float(born)) for name, (pid, born) in entries.items()]
+            return [(str(name), int(pid), [str(part) for part in command]) for name, (pid, command) in entries.items()]
         except FileNotFoundError:
             return []
         except (ValueError, TypeError, AttributeError):  # written by something else; there is nothing to go by
             return []
 
 
-def _same_process(pid: int, born: float) -> psutil.Process | None:
-    """Return the process if that id still means the process that was started then."""
+def _same_process(pid: int, command: list[str]) -> psutil.Process | None:
+    """Return the process if that id still means what was started then.
+
+    By its command (with the launcher's before it or not) and not by its birth, which moves when the clock is set.
+    """
     try:
         process = psutil.Process(pid)
-        return process if abs(process.create_time() - born) < 1 and process.status() != psutil.STATUS_ZOMBIE else None
+        same = bool(command) and process.cmdline()[-len(command) :] == command
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
 

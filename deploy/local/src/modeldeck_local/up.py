@@ -72,7 +72,7 @@ def make_plan(settings: up_settings.UpSettings, folder: DataFolder, *, is_demo: 
         if own_models:
             values["MODELDECK_MODELS_DIR"] = str(folder.path / "models")
         helpers["demo-origin"] = scene.command
-    Path(values["MODELDECK_MODELS_DIR"]).mkdir(parents=True, exist_ok=True)
+    _make_models_folder(Path(values["MODELDECK_MODELS_DIR"]))
     return Plan(
         folder=folder,
         settings=values,
@@ -98,6 +98,13 @@ def claim_port(host: str, port: int) -> int:
                 ) from error
             raise StartError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
         return int(probe.getsockname()[1])
+
+
+def _make_models_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"The models folder {path} cannot be made: {error.strerror}.") from error
 
 
 def _reachable(host: str) -> str:
