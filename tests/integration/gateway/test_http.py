@@ -324,3 +324,24 @@ async def test_the_document_names_every_route_and_the_page_shows_it(product: Pro
     assert "/api/v1/downloads/{download_id}/move" in page.text
     assert "<script" not in page.text
     assert "modeldeck_http_requests_total" in (await product.http.get("/metrics")).text
+
+
+async def test_reads_answer_from_the_past(product: Product) -> None:
+    await product.http.post("/api/presets/a/install")
+    queued_at = (await product.http.get("/api/presets/queue/status")).json()
+    seq = queued_at["seq"]
+    await product.http.post("/api/presets/a/pause")
+    for path in ("/api/presets/queue/status", "/api/downloads/queue"):
+        now = (await product.http.get(path)).json()
+        then = (await product.http.get(f"{path}?at={seq}")).json()
+        assert (now["queue"][0]["status"], then["queue"][0]["status"]) == ("paused", "queued")
+        assert (await product.http.get(f"{path}?at={seq + 1}")).json() == now
+    assert (await product.http.get(f"/api/presets/a?at={seq - 1}")).json()["status"] == "available"
+    assert len((await product.http.get(f"/api/activity?at={seq}")).json()["activities"]) == 1
+    facts = (await product.http.get("/api/events?after=2")).json()["events"]
+    by_time = await product.http.get("/api/presets/a", params={"at": facts[-1]["time"].replace("Z", "+00:00")})
+    assert by_time.json()["status"] in {"queued", "paused"}
+    assert (await product.http.get("/api/presets?at=2000-01-01T00:00:00Z")).json()["presets"] == []
+    for bad in ("999", "yesterday", "2026-01-01T00:00:00", "-1"):
+        await problem(await product.http.get("/api/presets", params={"at": bad}), 422, "invalid_request")
+    await problem(await product.http.get("/api/system/resources?at=1"), 422, "not_kept")

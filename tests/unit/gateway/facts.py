@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from modeldeck_events import downloads as d
 from modeldeck_events import envelope
@@ -18,6 +19,9 @@ from modeldeck_events.system import ActivityCleared, user_subject
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 META = Meta(source="test", actor="local")
+
+
+Action = Literal["downloaded", "present", "linked"]
 
 
 def preset(preset_id: str, *files: d.FileSpec, category: str = "Video") -> PresetDefinition:
@@ -44,14 +48,17 @@ def queued(download_id: str, *files: d.FileSpec, preset_id: str | None = "a", pr
     )
 
 
-def file_completed(download_id: str, path: str, size_bytes: int, attempt: int = 1) -> d.DownloadFileCompleted:
+def file_completed(
+    download_id: str, path: str, size_bytes: int, attempt: int = 1, *, url: str = "", action: Action = "downloaded"
+) -> d.DownloadFileCompleted:
     return d.DownloadFileCompleted(
         download_id=download_id,
         attempt=attempt,
         path=path,
-        url="https://example.org/x",
+        url=url or f"https://example.org/{path}",
         size_bytes=size_bytes,
         verified="sha256",
+        action=action,
     )
 
 

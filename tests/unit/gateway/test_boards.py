@@ -251,6 +251,19 @@ class TestPresets:
             folded(published, *downloaded, found("x/1.bin", 49)).presets.state()["presets"]["a"]["installed"] is False
         )
 
+    def test_a_file_from_another_source_counts_only_once_the_own_source_agrees(self) -> None:
+        published = PresetPublished(preset=preset("a", file("x/1.bin", None)))
+        other = "https://elsewhere.example/x.bin"
+        theirs = [
+            published,
+            queued("two", d.FileSpec(path="x/1.bin", url=other), preset_id="b"),
+            file_completed("two", "x/1.bin", 50, url=other),
+            found("x/1.bin", 50),
+        ]
+        assert folded(*theirs).presets.state()["presets"]["a"]["installed"] is False
+        agrees = [queued("one", file("x/1.bin", None)), file_completed("one", "x/1.bin", 50, action="present")]
+        assert folded(*theirs, *agrees).presets.state()["presets"]["a"]["installed"] is True
+
     def test_between_the_download_and_the_inventory_they_are_completed(self) -> None:
         done = [
             PresetPublished(preset=preset("a", file("x/1.bin"))),

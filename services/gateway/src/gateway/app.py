@@ -87,7 +87,7 @@ class App:
             "/presets": Answer(presets, preset_list),
             "/presets/categories": Answer(presets, category_list),
             "/presets/queue/status": Answer(queue, queue_object),
-            "/downloads/queue": Answer(queue, lambda state: download_queue(state, self.gateway)),
+            "/downloads/queue": Answer(queue, lambda state: download_queue(state, self.boards)),
         }
 
     def _on_batch(self, batch: Batch) -> None:

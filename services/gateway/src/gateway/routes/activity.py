@@ -14,6 +14,7 @@ from modeldeck_events.system import ActivityCleared, user_subject
 from gateway.boards import activity
 from gateway.boards.board import Json
 from gateway.context import Gateway, PrincipalDep, ReadyDep, read_answer
+from gateway.past import ViewDep
 from gateway.problems import ProblemError, away
 from gateway.routes.shapes import ActivityEntry, Shape
 
@@ -38,10 +39,10 @@ class ActivityPage(Recent):
 
 @router.get("/recent", response_model=Recent)
 async def recent(
-    request: Request, gateway: ReadyDep, principal: PrincipalDep, limit: Annotated[int, Query(ge=1, le=200)] = 5
+    request: Request, view: ViewDep, principal: PrincipalDep, limit: Annotated[int, Query(ge=1, le=200)] = 5
 ) -> Response:
     """Return the newest entries."""
-    found = gateway.boards.activity.newest(principal.name, limit=limit)
+    found = view.boards.activity.newest(principal.name, limit=limit)
     return read_answer(request, {"activities": [item.data for item in found]})
 
 
@@ -49,6 +50,7 @@ async def recent(
 async def page(  # noqa: PLR0913, PLR0917 - the query parameters of the contract
     request: Request,
     gateway: ReadyDep,
+    view: ViewDep,
     principal: PrincipalDep,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
@@ -59,7 +61,7 @@ async def page(  # noqa: PLR0913, PLR0917 - the query parameters of the contract
     if project_id is not None:  # no source of entries with a project has been connected
         return read_answer(request, {"activities": []})
     before = _position(cursor) if cursor else None
-    board = gateway.boards.activity
+    board = view.boards.activity
     found = [(e.seq, e.data) for e in board.newest(principal.name, limit=limit + 1, before=before, category=category)]
     oldest: int | None = None
     if len(found) <= limit and board.complete_after > board.cleared(principal.name):

@@ -15,9 +15,11 @@ from modeldeck_events.settings import parse_bytes
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from gateway.boards.downloads import Download
+from gateway.boards.fold import Boards
 from gateway.boards.queue import queue_object
 from gateway.context import Gateway, ReadyDep, Writer, WriterDep, json_answer, read_answer
 from gateway.history import timeline
+from gateway.past import ViewDep
 from gateway.problems import ProblemError, not_found
 from gateway.routes.shapes import CONFLICT, NOT_FOUND, Outcome, Plan, QueueObject, Shape
 
@@ -173,18 +175,18 @@ class QueueSettings(Shape):
     paused: bool
 
 
-def download_queue(state: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
+def download_queue(state: dict[str, Any], boards: Boards) -> dict[str, Any]:
     """Return the queue object with the fields of R-054 on each item beside its own."""
     found = queue_object(state)
     for name in ("active", "queue", "completed"):
-        found[name] = [_with_file_fields(item, gateway) for item in found[name]]
+        found[name] = [_with_file_fields(item, boards) for item in found[name]]
     return found
 
 
 @router.get("/queue", response_model=QueueObject)
-async def get_queue(request: Request, gateway: ReadyDep) -> Response:
+async def get_queue(request: Request, view: ViewDep) -> Response:
     """Return the queue object; each item also has `id`, `repo`, `filename` and `size` where they are known."""
-    return read_answer(request, download_queue(gateway.live.topics["queue"].published, gateway))
+    return read_answer(request, download_queue(view.topic("queue"), view.boards))
 
 
 @router.post("", response_model=Outcome, status_code=201, responses=CONFLICT)
@@ -241,9 +243,9 @@ async def plan(gateway: ReadyDep, writer: WriterDep, body: PlanRequest) -> Respo
 
 
 @router.get("/{download_id}", response_model=DownloadDetails, responses=NOT_FOUND)
-async def get_download(request: Request, gateway: ReadyDep, download_id: str) -> Response:
+async def get_download(request: Request, view: ViewDep, download_id: str) -> Response:
     """Return one download."""
-    return read_answer(request, gateway.boards.downloads.full(_download(gateway, download_id)))
+    return read_answer(request, view.boards.downloads.full(_download(view.boards, download_id)))
 
 
 @router.delete("/{download_id}", status_code=204, responses=NOT_FOUND | CONFLICT)
@@ -302,7 +304,7 @@ async def history(
     gateway: ReadyDep, download_id: str, limit: Annotated[int, Query(ge=1, le=200)] = 200, after: int = 0
 ) -> Response:
     """Return every fact about the download, oldest first; `after` goes on after a position of the log."""
-    download = _download(gateway, download_id)
+    download = _download(gateway.boards, download_id)
     events = await timeline(gateway.store, download, after=after, limit=limit)
     return json_answer({"download_id": download_id, "events": events})
 
@@ -325,15 +327,15 @@ def _place(item: dict[str, Any]) -> dict[str, Any]:
     return {"position": item["position"]} if "position" in item else {}
 
 
-def _download(gateway: Gateway, download_id: str) -> Download:
-    found = gateway.boards.downloads.by_id.get(download_id)
+def _download(boards: Boards, download_id: str) -> Download:
+    found = boards.downloads.by_id.get(download_id)
     if found is None:
         raise not_found(f"There is no download {download_id[:100]!a}.", "download_not_found")
     return found
 
 
 def _target(gateway: Gateway, download_id: str) -> dict[str, Any]:
-    download = _download(gateway, download_id)
+    download = _download(gateway.boards, download_id)
     return {"pool": download.pool, "target_id": download.target.id, "download_id": download_id}
 
 
@@ -369,8 +371,8 @@ def _check_url(url: str) -> None:
         raise ValueError("`url` contains characters that a URL cannot have; percent-encode them")
 
 
-def _with_file_fields(item: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
-    download = gateway.boards.downloads.by_id.get(item["download_id"])
+def _with_file_fields(item: dict[str, Any], boards: Boards) -> dict[str, Any]:
+    download = boards.downloads.by_id.get(item["download_id"])
     found = item | {"id": item["download_id"]}
     if "total_bytes" in item:
         found["size"] = item["total_bytes"]

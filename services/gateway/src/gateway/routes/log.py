@@ -10,6 +10,7 @@ from gateway.context import ReadyDep, json_answer, read_answer
 from gateway.frames import cloudevent
 from gateway.ids import EventId
 from gateway.live import STATE_TOPICS
+from gateway.past import ViewDep
 from gateway.problems import ProblemError
 from gateway.routes.presets import Preset, PresetCategory
 from gateway.routes.shapes import ActiveDownload, EndedDownload, Event, Shape, WaitingDownload
@@ -64,7 +65,7 @@ class States(Shape):
 
 
 @router.get("/state", response_model=States)
-async def state(request: Request, gateway: ReadyDep, topics: Annotated[str, Query(max_length=500)] = "") -> Response:
+async def state(request: Request, view: ViewDep, topics: Annotated[str, Query(max_length=500)] = "") -> Response:
     """Return what `snapshot` events of the stream would hold now, by topic; all state topics without `topics`."""
     names = [name.strip() for name in topics.split(",") if name.strip()] or list(STATE_TOPICS)
     unknown = [name for name in names if name not in STATE_TOPICS]
@@ -76,7 +77,7 @@ async def state(request: Request, gateway: ReadyDep, topics: Annotated[str, Quer
             f"known are {', '.join(STATE_TOPICS)}.",
             known_topics=list(STATE_TOPICS),
         )
-    return read_answer(request, {name: gateway.live.topics[name].published for name in names})
+    return read_answer(request, {name: view.topic(name) for name in names})
 
 
 @router.get("/events", response_model=EventPage)

@@ -10,6 +10,7 @@ from modeldeck_events.presets import PresetDefinition, RefreshPresets
 
 from gateway.boards.queue import queue_object
 from gateway.context import Gateway, ReadyDep, Writer, WriterDep, json_answer, read_answer
+from gateway.past import ViewDep
 from gateway.problems import ProblemError, not_found
 from gateway.routes.shapes import CONFLICT, NOT_FOUND, Outcome, Plan, QueueObject, Shape, Warned
 
@@ -109,24 +110,24 @@ def category_list(state: dict[str, Any]) -> dict[str, Any]:
 @router.get("", response_model=PresetList)
 async def list_presets(
     request: Request,
-    gateway: ReadyDep,
+    view: ViewDep,
     limit: Annotated[int | None, Query(ge=1, le=200)] = None,
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """List presets, installed ones first, newest first; all of them without `limit`."""
-    return read_answer(request, preset_list(gateway.live.topics["presets"].published, limit, offset))
+    return read_answer(request, preset_list(view.topic("presets"), limit, offset))
 
 
 @router.get("/categories", response_model=CategoryList)
-async def list_categories(request: Request, gateway: ReadyDep) -> Response:
+async def list_categories(request: Request, view: ViewDep) -> Response:
     """List the categories with how many presets each has."""
-    return read_answer(request, category_list(gateway.live.topics["presets"].published))
+    return read_answer(request, category_list(view.topic("presets")))
 
 
 @router.get("/queue/status", response_model=QueueObject)
-async def queue_status(request: Request, gateway: ReadyDep) -> Response:
+async def queue_status(request: Request, view: ViewDep) -> Response:
     """Return the queue object."""
-    return read_answer(request, queue_object(gateway.live.topics["queue"].published))
+    return read_answer(request, queue_object(view.topic("queue")))
 
 
 @router.post("/refresh", response_model=Refreshed)
@@ -137,9 +138,9 @@ async def refresh(writer: WriterDep) -> Response:
 
 
 @router.get("/{preset_id}", response_model=Preset, responses=NOT_FOUND)
-async def get_preset(request: Request, gateway: ReadyDep, preset_id: str) -> Response:
+async def get_preset(request: Request, view: ViewDep, preset_id: str) -> Response:
     """Return one preset."""
-    found = gateway.live.topics["presets"].published.get("presets", {}).get(preset_id)
+    found = view.topic("presets").get("presets", {}).get(preset_id)
     if found is None:
         raise _unknown(preset_id)
     return read_answer(request, found)

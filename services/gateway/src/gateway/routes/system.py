@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from gateway.context import GatewayDep, ReadyDep, json_answer, read_answer
+from gateway.past import ViewDep
 from gateway.problems import away
 from gateway.routes.shapes import Shape
 
@@ -85,9 +86,9 @@ class SystemHealth(Shape):
 
 
 @router.get("/resources", response_model=Resources)
-async def resources(request: Request, gateway: ReadyDep) -> Response:
+async def resources(request: Request, view: ViewDep) -> Response:
     """Return the newest samples; 503 while no host has ever reported."""
-    state = gateway.live.topics["resources"].published
+    state = view.topic("resources")
     if not state.get("hosts"):
         raise away("No host has reported its resources yet.")
     return read_answer(request, state)

@@ -1,0 +1,177 @@
+"""Tokens, cookies and waiting, without a server."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway.auth import FREE_FAILURES, MAX_ADDRESSES, Authenticator, Backoff
+from gateway.problems import ProblemError
+from gateway.settings import GatewaySettings, is_loopback
+from gateway.tokens import load_token
+from pydantic import ValidationError
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def scope(address: str = "10.0.0.1", **headers: str) -> dict[str, Any]:
+    return {
+        "client": (address, 1),
+        "method": "GET",
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+    }
+
+
+def cookie_of(set_cookie: bytes) -> str:
+    return set_cookie.decode().partition(";")[0]
+
+
+def test_the_token_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    token = load_token(tmp_path / "data", None)
+    assert len(bytes.fromhex(token)) == 16
+    assert load_token(tmp_path / "data", None) == token
+    file = tmp_path / "data" / "token"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [path.name for path in file.parent.iterdir()] == ["token"]
+
+
+def test_a_token_file_open_to_others_is_closed_again(tmp_path: Path) -> None:
+    token = load_token(tmp_path, None)
+    (tmp_path / "token").chmod(0o644)
+    assert load_token(tmp_path, None) == token
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
+def test_an_empty_token_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    with pytest.raises(OSError, match="remove it"):
+        load_token(tmp_path, None)
+
+
+def test_a_given_token_is_not_written_down(tmp_path: Path) -> None:
+    assert load_token(tmp_path / "data", "given") == "given"
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_cookie_ends_with_its_time_and_with_another_token(tmp_path: Path) -> None:
+    clock = Clock()
+    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path, now=clock)
+    cookie = cookie_of(auth.sign_in("secret", scope()))
+    assert auth.principal(scope(cookie=cookie)).by_cookie
+    other = Authenticator(mode="token", token="changed", port=1, folder=tmp_path, now=clock)
+    with pytest.raises(ProblemError):
+        other.principal(scope(cookie=cookie))
+    clock.now += 31 * 24 * 3600
+    with pytest.raises(ProblemError):
+        auth.principal(scope(cookie=cookie))
+
+
+def test_a_signed_out_cookie_stays_worthless_after_a_restart(tmp_path: Path) -> None:
+    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
+    cookie, kept = (cookie_of(auth.sign_in("secret", scope())) for _ in range(2))
+    auth.sign_out(auth.principal(scope(cookie=cookie)))
+    for again in (auth, Authenticator(mode="token", token="secret", port=1, folder=tmp_path)):
+        with pytest.raises(ProblemError):
+            again.principal(scope(cookie=cookie))
+        assert again.principal(scope(cookie=kept)).by_cookie
+
+
+def test_a_lost_list_of_ended_sessions_ends_all(tmp_path: Path) -> None:
+    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
+    cookie = cookie_of(auth.sign_in("secret", scope()))
+    (tmp_path / "revoked.json").write_text("{broken")
+    again = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
+    with pytest.raises(ProblemError):
+        again.principal(scope(cookie=cookie))
+    assert again.principal(scope(cookie=cookie_of(again.sign_in("secret", scope())))).by_cookie
+
+
+def test_cookies_of_gateways_on_other_ports_do_not_mix(tmp_path: Path) -> None:
+    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
+    other = Authenticator(mode="token", token="secret", port=2, folder=tmp_path)
+    with pytest.raises(ProblemError):
+        other.principal(scope(cookie=cookie_of(auth.sign_in("secret", scope()))))
+
+
+@pytest.mark.parametrize(
+    "authorization", ["Basic c2VjcmV0", "Bearer", "Bearer ", "secret", "Bearer secret2", "Bearer é"]
+)
+def test_other_credentials_are_401(authorization: str) -> None:
+    auth = Authenticator(mode="token", token="secret", port=1)
+    with pytest.raises(ProblemError) as refused:
+        auth.principal(scope(authorization=authorization))
+    assert refused.value.status == 401
+    assert auth.principal(scope(authorization="bearer secret")).name == "local"
+
+
+def test_waiting_doubles_is_bounded_and_forgotten() -> None:
+    clock = Clock()
+    backoff = Backoff(clock)
+    waits = []
+    for _ in range(FREE_FAILURES + 8):
+        backoff.failed("x")
+        try:
+            backoff.check("x")
+        except ProblemError as refused:
+            waits.append(int(refused.headers["Retry-After"]))
+    assert waits == [1, 2, 4, 8, 16, 30, 30, 30, 30]
+    backoff.check("y")
+    clock.now += 31
+    backoff.check("x")
+    clock.now += 61
+    backoff.failed("x")
+    backoff.check("x")
+
+
+def test_a_right_token_forgives() -> None:
+    backoff = Backoff(Clock())
+    for _ in range(FREE_FAILURES - 1):
+        backoff.failed("x")
+    backoff.passed("x")
+    backoff.failed("x")
+    backoff.check("x")
+
+
+def test_memory_for_addresses_is_bounded() -> None:
+    backoff = Backoff(Clock())
+    for n in range(MAX_ADDRESSES + 50):
+        backoff.failed(str(n))
+    assert len(backoff._failures) == MAX_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("LocalHost.", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.1", False),
+        ("example.org", False),
+    ],
+)
+def test_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"auth": "none", "host": "0.0.0.0"}, "loopback"),
+        ({"auth": "oidc"}, "not supported"),
+        ({"token": "é"}, "ASCII"),
+        ({"port": -1}, "greater than or equal"),
+        ({"hf_endpoint": "file:///x"}, "pattern"),
+    ],
+)
+def test_settings_that_are_unsafe_are_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        GatewaySettings(**values)
