@@ -88,6 +88,10 @@ def test_each_command_in_each_phase(kind: type[d.DownloadCommand], phase: str) -
         with pytest.raises(CommandNotAllowedError) as refusal:
             domain.decide(command(kind), state)
         assert (refusal.value.code, refusal.value.status) == expected
+        if phase != "available":  # asked about this very download: its state forbids it
+            with pytest.raises(CommandNotAllowedError) as refusal:
+                domain.decide(command(kind, download_id=state.download_id), state)
+            assert (refusal.value.code, refusal.value.status) == (expected[0], 409)
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -73,7 +73,10 @@ def check_step(before: Download, event: d.DownloadEvent, now: Download) -> None:
         assert all(spec.optional or spec.path in now.completed for spec in now.files)
     if isinstance(event, d.DownloadRetryScheduled):
         assert event.tries < event.max_tries
-    if not (isinstance(event, d.DownloadRetried) and event.force):
+    if isinstance(event, d.DownloadFileFailed):
+        assert event.path not in before.completed or before.completed[event.path].attempt < event.attempt
+        assert set(before.completed) - {event.path} <= set(now.completed)
+    elif not (isinstance(event, d.DownloadRetried) and event.force):
         assert set(before.completed) <= set(now.completed), "progress never regresses"
 
 

@@ -6,8 +6,8 @@ import json
 from itertools import pairwise
 
 from downloader.transfer.journal import read_journal
-from downloader.transfer.segments import ByteRanges, Segment, SegmentPlan
-from hypothesis import given
+from downloader.transfer.segments import ByteRanges, SegmentPlan
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SIZE = 200
@@ -37,35 +37,34 @@ def test_ranges_are_the_set_of_their_bytes(added: list[tuple[int, int]]) -> None
         assert run not in model
 
 
-@given(st.lists(spans, max_size=8), st.data())
+steps = st.tuples(
+    st.sampled_from(["take", "steal", "receive", "receive", "fail", "crash"]), st.integers(0, 7), st.integers(1, 90)
+)
+
+
+@settings(deadline=None)
+@given(st.lists(spans, max_size=8), st.lists(steps, max_size=120))
 def test_any_interleaving_of_takes_steals_failures_and_crashes_covers_the_file_once(
-    staged: list[tuple[int, int]], data: st.DataObject
+    staged: list[tuple[int, int]], drawn: list[tuple[str, int, int]]
 ) -> None:
-    done = ByteRanges(staged)
-    plan = SegmentPlan(SIZE, done)
-    fetched = [byte for start, end in staged for byte in range(start, end)]
-    fetched = sorted(set(fetched))
-    active: list[Segment] = []
-    for _ in range(2000):
-        if plan.finished:
-            break
-        step = data.draw(st.sampled_from(["take", "steal", "receive", "fail", "crash"]))
-        if step == "take" and (taken := plan.take(data.draw(st.integers(1, 90)), align=8)):
-            active.append(taken)
-        elif step == "steal" and (stolen := plan.steal(smallest=10, align=4)):
-            active.append(stolen)
-        elif step == "crash":  # what was received is known, the rest is open again
-            plan, active = SegmentPlan(SIZE, ByteRanges((byte, byte + 1) for byte in fetched)), []
-        elif active:
-            segment = active[data.draw(st.integers(0, len(active) - 1))]
-            size = min(segment.left, data.draw(st.integers(1, 40)))
-            fetched.extend(range(segment.position, segment.position + size))
-            segment.position += size
+    plan = SegmentPlan(SIZE, ByteRanges(staged))
+    fetched = sorted({byte for start, end in staged for byte in range(start, end)})
+    to_the_end = [("take", 0, SIZE), ("receive", 0, SIZE)] * SIZE
+    for step, which, size in drawn + to_the_end:
+        if step == "take":
+            plan.take(size, align=8)
+        elif step == "steal":
+            plan.steal(smallest=10, align=4)
+        elif step == "crash":  # what was received is known, all else is open again
+            plan = SegmentPlan(SIZE, ByteRanges((byte, byte + 1) for byte in fetched))
+        elif plan.active:
+            segment = plan.active[which % len(plan.active)]
+            got = min(segment.left, size)
+            fetched.extend(range(segment.position, segment.position + got))
+            segment.position += got
             if step == "fail" or not segment.left:
                 plan.give_back(segment)
-                active.remove(segment)
-    else:
-        return  # an unlucky draw: nothing wrong so far
+    assert plan.finished
     assert sorted(fetched) == list(range(SIZE))
 
 

@@ -184,7 +184,9 @@ def _decide_public(command: PublicCommand | Place, state: Download) -> tuple[d.D
 
 
 def _refusal(command: PublicCommand | Place, state: Download) -> CommandNotAllowedError:
-    """Say why not: 404 when there is nothing to act on (R-063 to R-065), 409 when the state forbids it."""
+    """Say why not: asked about a preset, there is nothing to act on (404, R-063 to R-065); asked about this very
+    download, its state forbids it (409).
+    """
     code, status, what = {
         d.PauseDownload: ("nothing_to_pause", 404, "Nothing to pause"),
         d.ResumeDownload: ("nothing_to_resume", 404, "Nothing to resume"),
@@ -192,6 +194,7 @@ def _refusal(command: PublicCommand | Place, state: Download) -> CommandNotAllow
         d.RetryDownload: ("not_retryable", 409, "Only a failed or cancelled download can be retried"),
         Place: ("not_waiting", 409, "Only a waiting download can be moved"),
     }[type(command)]
+    status = 409 if command.download_id is not None else status
     return CommandNotAllowedError(f"{what}: {state.name} is {state.phase}.", code=code, status=status)
 
 
@@ -247,8 +250,9 @@ def _report(fact: WorkerFact, state: Download) -> tuple[d.DownloadEvent, ...]:
             known = state.completed.get(path)
             again = known is not None and (action == "present" or known == fact)
             return () if again else (fact,)
-        case d.DownloadFileFailed(path=path):
-            return () if path in state.failed else (fact,)
+        case d.DownloadFileFailed(path=path, attempt=attempt):
+            had = path in state.completed and state.completed[path].attempt == attempt
+            return () if had or path in state.failed else (fact,)
         case d.DownloadRetryScheduled(tries=tries, max_tries=max_tries):
             if tries >= max_tries:
                 raise CommandNotAllowedError(f"try {tries} of {max_tries} was the last", code="retries_exhausted")
@@ -321,7 +325,10 @@ def _evolve_file(
             return replace(state, completed=_mapping({**state.completed, path: event}), failed=failed)
         case d.DownloadFileFailed(path=path):
             after = _calm(state, "downloading" if state.phase == "retrying" else state.phase)
-            return replace(after, failed=_mapping({**state.failed, path: event}))
+            # Had in an earlier attempt, vanished from the disk since, and not to be had again.
+            completed = {key: fact for key, fact in state.completed.items() if key != path}
+            failed = _mapping({**state.failed, path: event})
+            return replace(after, completed=_mapping(completed), failed=failed)
         case d.DownloadRetryScheduled():
             return replace(state, phase="retrying", retry=event)
 

@@ -1,7 +1,7 @@
 """The presets: definitions from the catalog, installed state from the model files' facts, progress from the downloads.
 
-A preset is installed when every file it needs is there, whole, and of the right size where a size is known: the
-catalog's exact one, else that of the last download of the path. Files marked optional are not needed.
+A preset is installed when every file it needs is there, whole, and from the preset's own source or equal to it.
+Files marked optional are not needed.
 """
 
 from __future__ import annotations
@@ -32,20 +32,49 @@ _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "pause
 
 
 class FileOnDisk(msgspec.Struct, kw_only=True):
-    """What is known about one path of the pool: found with this size, or gone since `gone_seq`."""
+    """What is known about one path of the pool: found with this size, or gone since `gone_seq`.
+
+    `fetched_bytes` and `sha256` are of the last download of the path, `sources` the URLs whose file it was found to be.
+    """
 
     size_bytes: int | None = None
     modified_at: datetime | None = None
     whole: bool | None = None
     gone_seq: int = 0
     fetched_bytes: int | None = None
+    sha256: str | None = None
+    sources: set[str] = set()
+
+    def fetched(self, event: DownloadFileCompleted) -> None:
+        """Note where the content came from, or that another source has the same."""
+        if event.action == "present" and event.size_bytes == self.fetched_bytes:
+            self.sources.add(event.url)
+        else:
+            self.sources = {event.url}
+        self.fetched_bytes, self.sha256 = event.size_bytes, event.sha256 or self.sha256
+
+    def found(self, event: ModelFileFound) -> None:
+        """Note what lies there now."""
+        self.size_bytes, self.modified_at, self.whole = event.size_bytes, event.modified_at, event.whole
+
+    def gone(self, seq: int) -> None:
+        """Note that nothing lies there any more; what comes next may come from anywhere."""
+        self.size_bytes = self.modified_at = self.whole = self.fetched_bytes = self.sha256 = None
+        self.gone_seq, self.sources = seq, set()
 
     def satisfies(self, spec: FileSpec) -> bool:
-        """Tell whether this is the whole file that `spec` wants, as far as sizes can say."""
-        if self.size_bytes is None or self.whole is False:
+        """Tell whether this is the whole file that `spec` wants.
+
+        A file that came from another source counts only when hash or exact size agree with what `spec` states
+        (api.md, warnings). One that was fetched and has another size by now was cut or replaced since.
+        """
+        if self.size_bytes is None or self.whole is False or self.fetched_bytes not in (None, self.size_bytes):
             return False
-        expected = spec.size_bytes if spec.size_bytes is not None else self.fetched_bytes
-        return expected is None or expected == self.size_bytes
+        if spec.sha256 and self.sha256:
+            return spec.sha256 == self.sha256
+        if spec.size_bytes is not None:
+            return spec.size_bytes == self.size_bytes
+        return not self.sources or spec.url in self.sources
 
 
 class _Saved(msgspec.Struct):
@@ -60,7 +89,7 @@ class _Saved(msgspec.Struct):
 class Presets:
     """The board of presets, as seen from one storage pool."""
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self, downloads: Downloads, *, pool: str) -> None:
         self._downloads = downloads
@@ -148,8 +177,7 @@ class Presets:
         if download is None or download.pool != self._pool:
             return False
         if isinstance(event, DownloadFileCompleted):
-            file = self._saved.files.setdefault(event.path, FileOnDisk())
-            file.fetched_bytes = event.size_bytes
+            self._saved.files.setdefault(event.path, FileOnDisk()).fetched(event)
             self._forget_views(self._users.get(event.path, ()))
         if download.target.preset_id:
             self._views.pop(download.target.preset_id, None)
@@ -160,10 +188,9 @@ class Presets:
             return False
         file = self._saved.files.setdefault(event.path, FileOnDisk())
         if isinstance(event, ModelFileFound):
-            file.size_bytes, file.modified_at, file.whole = event.size_bytes, event.modified_at, event.whole
+            file.found(event)
         else:
-            file.size_bytes = file.modified_at = file.whole = None
-            file.gone_seq = seq
+            file.gone(seq)
         users = self._users.get(event.path, ())
         self._forget_views(users)
         return bool(users)
