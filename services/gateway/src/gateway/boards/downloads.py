@@ -92,6 +92,7 @@ class Downloads:
         self._shown: dict[str, Shown] = {}
         self._pending: set[str] = set()
         self._unsettled: set[str] = set()
+        self._items: dict[str, tuple[int, Shown, Json]] = {}
         self._settled_at: dict[str, float] = {}
 
     def apply(self, record: Record) -> bool:
@@ -169,7 +170,9 @@ class Downloads:
         if download.download_id in self._unsettled:
             self._settle(download)
         found = self._shown.get(download.download_id)
-        return found if found is not None else _progress(download, None, None)
+        if found is None:
+            found = self._shown[download.download_id] = _progress(download, None, None)
+        return found
 
     def status(self, download: Download) -> str:
         """Return the state in the API's words: `verifying` is a stage of a running transfer."""
@@ -179,8 +182,16 @@ class Downloads:
         return download.phase
 
     def item(self, download: Download) -> Json:
-        """Return one download with everything known about it."""
+        """Return one download with everything known about it: the same object for as long as nothing changes."""
         shown = self.shown(download)
+        last = self._items.get(download.download_id)
+        if last is not None and last[0] == download.last_seq and last[1] is shown:
+            return last[2]
+        item = self._item(download, shown)
+        self._items[download.download_id] = (download.last_seq, shown, item)
+        return item
+
+    def _item(self, download: Download, shown: Shown) -> Json:
         item = known(
             preset_id=download.target.preset_id,
             download_id=download.download_id,
@@ -283,6 +294,8 @@ class Downloads:
 
     def _forget(self, download_id: str) -> None:
         del self._ended[download_id]
+        self._shown.pop(download_id, None)
+        self._items.pop(download_id, None)
         old = self.by_id.pop(download_id)
         key = (old.pool, old.target.id)
         if self._latest.get(key) == download_id:

@@ -8,7 +8,7 @@ from modeldeck_events.pools import PoolConfigured
 from modeldeck_events.store import Record
 
 from gateway.boards.board import Json
-from gateway.boards.downloads import ACTIVE, Downloads
+from gateway.boards.downloads import ACTIVE, Download, Downloads
 
 COMPLETED_SHOWN = 20
 
@@ -41,6 +41,7 @@ class Queue:
         self._pool = pool
         self._default = PoolConfigured(pool=pool, max_concurrent=max_concurrent)
         self._saved = _Saved()
+        self._waiting: dict[str, tuple[Json, Json]] = {}
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a download or a pool; the downloads board has seen it already."""
@@ -66,10 +67,7 @@ class Queue:
         return {
             "current": running[0].download_id if running else None,
             "active": {x.download_id: board.item(x) for x in running},
-            "queue": {
-                x.download_id: _waiting(board.item(x)) | {"position": position}
-                for position, x in enumerate(waiting, start=1)
-            },
+            "queue": self._place(waiting),
             "completed": {x.download_id: board.item(x) for x in board.ended(COMPLETED_SHOWN)},
             "active_downloads": len(running),
             "paused": settings.paused,
@@ -78,9 +76,23 @@ class Queue:
             "seq": self._saved.seq,
         }
 
+    def _place(self, waiting: list[Download]) -> dict[str, Json]:
+        """Return the waiting ones by id in their order; who did not change is the same object as the last time."""
+        before, self._waiting = self._waiting, {}
+        placed = {}
+        for position, download in enumerate(waiting, start=1):
+            item = self._downloads.item(download)
+            old_item, view = before.get(download.download_id, (None, {}))
+            if old_item is not item or view["position"] != position:
+                view = {name: item[name] for name in _WAITING_FIELDS if name in item} | {"position": position}
+            placed[download.download_id] = view
+            self._waiting[download.download_id] = (item, view)
+        return placed
+
     def reset(self) -> None:
         """Forget everything folded."""
         self._saved = _Saved()
+        self._waiting = {}
 
     def dump(self) -> bytes:
         """Return the settings of the pools and the last fact's position."""
@@ -101,7 +113,3 @@ def queue_object(state: Json) -> Json:
         "queue": list(state["queue"].values()),
         "completed": list(state["completed"].values()),
     }
-
-
-def _waiting(item: Json) -> Json:
-    return {name: item[name] for name in _WAITING_FIELDS if name in item}
