@@ -261,11 +261,29 @@ class TestPresence:
         with pytest.raises(TransferError) as caught:
             await deck.fetch("/other.bin")
         assert caught.value.code == "path_conflict"
+        assert deck.origin.sent("/other.bin") == 0, "the source was asked, nothing was fetched"
         assert "/file.bin" in caught.value.message
         assert deck.final().stat().st_size == first.size
         result = await deck.fetch("/other.bin", force=True)
         assert (result.action, result.sha256) == ("downloaded", other.sha256)
         assert deck.staged() == []
+
+    async def test_servers_that_refuse_to_be_asked_are_asked_by_the_first_bytes(self, deck: Bench) -> None:
+        deck.serve(size=5000)
+        await deck.fetch()
+        deck.serve("/other.bin", size=6000, seed=2, status=405, status_times=1)
+        with pytest.raises(TransferError) as caught:
+            await deck.fetch("/other.bin")
+        assert caught.value.code == "path_conflict"
+        assert [r.method for r in deck.origin.asked("/other.bin")] == ["HEAD", "GET"]
+
+    async def test_what_a_source_states_is_told_without_a_byte(self, deck: Bench) -> None:
+        file = deck.serve(SERVED, size=5000, linked=True)
+        stated = await deck.transfer.ask(deck.origin.url + SERVED)
+        assert (stated.size, stated.sha256) == (5000, file.sha256)
+        deck.serve("/page.bin", body=b"<!doctype html>", content_type="text/html")
+        assert (await deck.transfer.ask(deck.origin.url + "/page.bin")).size is None
+        assert deck.origin.sent() == 0
 
     async def test_a_hash_that_differs_is_a_conflict_even_at_the_same_size(self, deck: Bench) -> None:
         deck.serve(size=5000)

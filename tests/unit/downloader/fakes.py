@@ -14,7 +14,7 @@ from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
 from downloader.retry import RetryRules
 from downloader.run import Tools
-from downloader.transfer import FileRequest, FileResult, KnownFiles, LockedError, OnProgress
+from downloader.transfer import FileRequest, FileResult, KnownFiles, LockedError, OnProgress, Stated, TransferError
 from downloader.worker import Worker
 from modeldeck_events import downloads as d
 from modeldeck_events import pools
@@ -37,10 +37,18 @@ class FakeTransfer:
         self.progress: dict[str, OnProgress] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._done: dict[str, asyncio.Event] = {}
+        self.sizes: dict[str, int] = {}
+        self.asked_about: list[str] = []
         self.hold = False
 
     def finish(self, path: str) -> None:
         self._done.setdefault(path, asyncio.Event()).set()
+
+    async def ask(self, url: str) -> Stated:
+        self.asked_about.append(url)
+        if url not in self.sizes:
+            raise TransferError("not_found", "nobody knows")
+        return Stated(self.sizes[url], None, "origin.example", None)
 
     async def fetch(self, request: FileRequest, *, on_progress: OnProgress, known: KnownFiles) -> FileResult:
         lock = self._locks.setdefault(request.path, asyncio.Lock())

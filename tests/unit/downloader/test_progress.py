@@ -42,6 +42,16 @@ def test_the_total_becomes_exact_as_sizes_are_learnt_and_never_falls_below_what_
     assert (it.downloaded_bytes, it.total_bytes) == (6000, 6000), "a file given up is no part of the total"
 
 
+def test_a_size_that_the_source_states_replaces_the_catalogs_words_but_not_what_was_seen() -> None:
+    it = meter(A, B, C)
+    it.measured("b", 520)
+    it.measured("c", 70)
+    assert it.total_bytes == 1590
+    it.moved(10, 1000, "downloading", now=1.0)
+    it.measured("a", 999)
+    assert it.total_bytes == 1590
+
+
 def test_nothing_known_is_said_as_unknown() -> None:
     it = meter(C)
     reading = it.reading(NOW)

@@ -34,6 +34,17 @@ async def test_a_permit_becomes_a_download_and_is_used_up(it: Deck) -> None:
     assert it.readings[-1].downloaded_bytes == it.readings[-1].total_bytes == 350
 
 
+async def test_sizes_told_in_words_are_asked_for_at_the_source(it: Deck) -> None:
+    rough = [d.FileSpec(path=p, url=f"https://h/{p}", approx_size_bytes=9_000_000_000) for p in ("a", "b", "c")]
+    it.transfer.sizes = {"https://h/b": 20, "https://h/c": 30}
+    it.transfer.hold = True
+    await it.queue("rough", files=tuple(rough))
+    it.permit()
+    await it.until(lambda: len(it.transfer.asked_about) == 3)
+    it.transfer.progress["a"](0, 10, "downloading")
+    await it.until(lambda: it.readings and it.readings[-1].total_bytes == 60)
+
+
 async def test_a_permit_for_nothing_is_used_up(it: Deck) -> None:
     permit = it.permit()
     await it.until(lambda: permit.ends)

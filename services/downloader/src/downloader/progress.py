@@ -64,6 +64,11 @@ class ProgressMeter:
         self._average(done_bytes - self._base_bytes, now)
         self._base_bytes = done_bytes
 
+    def measured(self, path: str, size_bytes: int) -> None:
+        """Take over what the source states about a file that has not begun."""
+        if path not in self._done:
+            self._sizes[path] = size_bytes
+
     def ended(self, path: str, size_bytes: int | None) -> None:
         """Count a file as whole with its exact size, or leave it out of the total (given up: None)."""
         self._sizes[path] = size_bytes

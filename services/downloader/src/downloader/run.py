@@ -30,6 +30,7 @@ from downloader.transfer import (
     LockedError,
     NoSpaceError,
     OnProgress,
+    Stated,
     TransferError,
 )
 
@@ -44,6 +45,10 @@ class Fetches(Protocol):
 
     async def fetch(self, request: FileRequest, *, on_progress: OnProgress, known: KnownFiles) -> FileResult:
         """Return when the file is whole; see `downloader.transfer`."""
+        ...
+
+    async def ask(self, url: str) -> Stated:
+        """Return what the source states about a file."""
         ...
 
 
@@ -101,7 +106,9 @@ class Run:
 
         Cancelling this gives up on storing what is left in the outbox.
         """
-        background = [asyncio.create_task(self._outbox.run()), asyncio.create_task(self._tell_progress())]
+        background = [
+            asyncio.create_task(part) for part in (self._outbox.run(), self._tell_progress(), self._measure())
+        ]
         self._work = asyncio.create_task(self._work_through(), name=f"download {self.download_id}")
         try:
             if self.stopped is not None:
@@ -272,6 +279,17 @@ class Run:
             if self._transferring:
                 await self._publish()
                 await asyncio.sleep(INTERVAL_S)
+
+    async def _measure(self) -> None:
+        """Ask for the sizes that the catalog does not state exactly, so that the total is right from the start."""
+        for spec in self._claimed.files:
+            if spec.size_bytes is None and spec.path not in self._claimed.completed:
+                try:
+                    stated = await self._tools.transfer.ask(spec.url)
+                except TransferError:
+                    continue  # its own transfer will say what is wrong
+                if stated.size is not None:
+                    self._meter.measured(spec.path, stated.size)
 
     async def _publish(self) -> None:
         await self._tools.publish(self._meter.reading(datetime.now(UTC)))

@@ -35,6 +35,7 @@ from downloader.errors import (
 )
 from downloader.limits import BandwidthLimiter
 from downloader.transfer.engine import Room, Transfer
+from downloader.transfer.locator import Stated
 from downloader.transfer.model import FileRequest, FileResult, KnownFile, KnownFiles, NothingKnown, OnProgress
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "RefusedError",
     "Room",
     "SourceError",
+    "Stated",
     "Transfer",
     "TransferError",
     "VerificationError",

@@ -13,7 +13,7 @@ from aiohappyeyeballs import start_connection
 from downloader.errors import LinkError
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Hop, check_address
-from downloader.transfer.http import USER_AGENT, Connection, Response, keep_window_near
+from downloader.transfer.http import USER_AGENT, Connection, Method, Response, keep_window_near
 
 HAPPY_EYEBALLS_DELAY_S = 0.25
 CONNECT_TIMEOUT_S = 30.0
@@ -24,7 +24,7 @@ AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, i
 
 
 class HttpClient:
-    """Sends GET requests along hops; at most `MAX_IDLE` connections are kept for the next file."""
+    """Sends requests along hops; at most `MAX_IDLE` connections are kept for the next file."""
 
     def __init__(
         self, limiter: BandwidthLimiter, stall_timeout_s: float, ssl_context: ssl.SSLContext | None = None
@@ -35,7 +35,7 @@ class HttpClient:
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
 
-    async def get(self, hop: Hop, headers: dict[str, str]) -> Response:
+    async def ask(self, hop: Hop, headers: dict[str, str], method: Method = "GET") -> Response:
         """Return the answer's head. A kept connection that turns out dead is replaced without a word."""
         fields = [
             ("Host", hop.netloc),
@@ -48,12 +48,12 @@ class HttpClient:
             fields.append(("Authorization", hop.authorization))
         while (kept := self._kept(hop)) is not None:
             try:
-                return await kept.ask(fields)
+                return await kept.ask(fields, method)
             except LinkError as error:
                 if error.code != "closed_early":
                     raise
         connection = await self._connect(hop)
-        return await connection.ask(fields)
+        return await connection.ask(fields, method)
 
     def release(self, response: Response) -> None:
         """Give a finished response's connection back for the next request, or close it. Counts once."""

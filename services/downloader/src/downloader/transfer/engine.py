@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from downloader.errors import DiskError, NoSpaceError, TransferError, VerificationError
+from downloader.errors import DiskError, LinkError, NoSpaceError, SourceError, TransferError, VerificationError
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Sources
 from downloader.transfer.blocks import BlockPool
 from downloader.transfer.client import HttpClient
-from downloader.transfer.fetch import FileFetch, Means, Stated
-from downloader.transfer.locator import Locator
+from downloader.transfer.fetch import FileFetch, Means
+from downloader.transfer.locator import Locator, Stated
 from downloader.transfer.model import FileRequest, FileResult, KnownFiles, NothingKnown, OnProgress, Verified
 from downloader.transfer.paths import check_path, locate
 from downloader.transfer.presence import Presence
@@ -98,6 +98,10 @@ class Transfer:
         volume = await in_thread(self._io, os.statvfs, self._models_dir)
         return Room(volume.f_bavail * volume.f_frsize, self._means.disk_reserve_bytes)
 
+    async def ask(self, url: str) -> Stated:
+        """Return what the source states about a file, by HEAD. Raises TransferError."""
+        return await Locator(self._client, self._sources, url).ask()
+
     async def discard(self, path: str) -> None:
         """Delete what is staged for a path; LockedError when somebody is fetching it."""
         async with self._staging(path) as staging:
@@ -151,6 +155,8 @@ class Transfer:
                 raise _SettledError(settled)
 
         locator = Locator(self._client, self._sources, request.url)
+        if staging.target.final.exists() and (result := await self._settle_by_head(locator, presence)) is not None:
+            return result
         fetch = FileFetch(request, staging, locator, self._means, before_begin)
         progress = asyncio.create_task(self._report(fetch, staging, on_progress))
         try:
@@ -168,6 +174,16 @@ class Transfer:
             progress.cancel()
             await asyncio.wait([progress])
             await fetch.stop()
+
+    @staticmethod
+    async def _settle_by_head(locator: Locator, presence: Presence) -> FileResult | None:
+        try:
+            stated = await locator.ask()
+        except (SourceError, LinkError):
+            return None  # not every server answers HEAD: the first bytes will tell
+        if stated.size is None and stated.sha256 is None:
+            return None
+        return await presence.after_asking(stated)
 
     async def _publish(self, request: FileRequest, staging: Staging, fetch: FileFetch) -> FileResult:
         pipeline, size, identity = fetch.pipeline, fetch.size, staging.identity

@@ -23,7 +23,7 @@ from downloader.transfer.crew import FIRST_SEGMENT_BYTES, Crew
 from downloader.transfer.headers import ContentRange, parse_content_range, strong_validator
 from downloader.transfer.http import Response
 from downloader.transfer.journal import Identity
-from downloader.transfer.locator import Locator
+from downloader.transfer.locator import Locator, Stated
 from downloader.transfer.model import FileRequest
 from downloader.transfer.pipeline import Pipeline
 from downloader.transfer.segments import Segment, SegmentPlan
@@ -36,16 +36,6 @@ MAX_START_OVERS = 3
 PROGRESS_BYTES = 1 << 20
 UNJOURNALED_BYTES = 4 << 20  # a kill may cost all of so small a file, and a journal would cost more than it saves
 UNBOUNDED = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """What the source says about the file before a byte of it is kept."""
-
-    size: int | None
-    sha256: str | None
-    host: str
-    etag: str | None
 
 
 class _StartOverError(Exception):

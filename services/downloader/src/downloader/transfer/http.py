@@ -14,7 +14,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
 import h11
 
@@ -88,6 +88,9 @@ class Response:
         self.connection.close_unless_idle()
 
 
+Method: TypeAlias = Literal["GET", "HEAD"]
+
+
 class _Discarding:
     satisfied = False
 
@@ -118,6 +121,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._keep_alive = False
+        self._bodiless = False
         self._scratch = memoryview(bytearray(HEAD_BYTES))
         self._view: memoryview | None = None  # where the socket is read to: the scratch or the sink's buffer
         self._direct = False
@@ -194,13 +198,14 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the client calls
 
-    async def ask(self, headers: list[tuple[str, str]]) -> Response:
-        """Send a GET and return the head of its answer."""
+    async def ask(self, headers: list[tuple[str, str]], method: Method = "GET") -> Response:
+        """Send a request and return the head of its answer."""
         if self._transport is None or self.closed:
             raise self._closed_early(None)
         self.idle = self._complete = False
+        self._bodiless = method == "HEAD"
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-        request = h11.Request(method="GET", target=self.hop.target, headers=headers)
+        request = h11.Request(method=method, target=self.hop.target, headers=headers)
         self._head = self._loop.create_future()
         self._read_into_scratch()
         self._start_watch()
@@ -281,7 +286,8 @@ class Connection(asyncio.BufferedProtocol):
         fields = {name.lower(): value for name, value in head.headers}
         chunked = b"transfer-encoding" in fields
         stated = parse_length(fields.get(b"content-length", b"").decode("latin-1"))
-        self.length = 0 if head.status_code in (204, 304) else (None if chunked else stated)
+        bodiless = self._bodiless or head.status_code in (204, 304)
+        self.length = 0 if bodiless else (None if chunked else stated)
         self.ends_by_close = self.length is None and not chunked
         tokens = {token.strip().lower() for token in fields.get(b"connection", b"").split(b",")}
         self._keep_alive = head.http_version == b"1.1" and b"close" not in tokens and not self.ends_by_close

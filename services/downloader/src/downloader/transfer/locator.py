@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from downloader.errors import RefusedError, SourceError
 from downloader.sources import Hop, Sources
 from downloader.transfer.answers import refusal
 from downloader.transfer.client import HttpClient
 from downloader.transfer.headers import linked_sha256, parse_length
-from downloader.transfer.http import Response
+from downloader.transfer.http import Method, Response
+from downloader.transfer.verify import HTML_TYPES
 
 MAX_REDIRECTS = 10
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 EXPIRED = frozenset({400, 401, 403, 404, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the source says about the file before a byte of it is kept."""
+
+    size: int | None
+    sha256: str | None
+    host: str
+    etag: str | None
 
 
 class Locator:
@@ -43,6 +54,17 @@ class Locator:
             self._link = None
         return await self._accept(await self._follow(self._first, headers))
 
+    async def ask(self) -> Stated:
+        """Return what the source states without sending the file. Raises TransferError.
+
+        A hub may sign its links for GET alone, so a refusal here says nothing about the file itself.
+        """
+        response = await self._accept(await self._follow(self._first, {}, "HEAD"))
+        self._client.release(response)
+        page = response.headers.get("content-type", "").split(";")[0].strip().lower() in HTML_TYPES
+        size = None if page else parse_length(response.headers.get("content-length"))
+        return Stated(size, self.hub_sha256, response.hop.netloc, response.headers.get("etag"))
+
     async def _accept(self, response: Response) -> Response:
         if response.status in (200, 206, 416):
             self._note(response)
@@ -53,10 +75,10 @@ class Locator:
         await self._dismiss(response)
         raise error
 
-    async def _follow(self, hop: Hop, headers: dict[str, str]) -> Response:
+    async def _follow(self, hop: Hop, headers: dict[str, str], method: Method = "GET") -> Response:
         redirects, refused = 0, None
         while True:
-            response = await self._client.get(hop, headers)
+            response = await self._client.ask(hop, headers, method)
             if response.status in REDIRECTS:
                 self._note(response)
                 redirects += 1

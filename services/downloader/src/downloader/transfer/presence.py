@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from downloader.errors import PathConflictError, RefusedError
-from downloader.transfer.fetch import Stated
+from downloader.transfer.locator import Stated
 from downloader.transfer.model import Action, FileRequest, FileResult, KnownFile, KnownFiles, Verified
 from downloader.transfer.paths import Target, locate
 from downloader.transfer.staging import Staging, sync_folder
