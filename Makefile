@@ -7,7 +7,7 @@ WEB := services/gateway/web
 CODE := libs services deploy tests
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo setup test check fix unit integration e2e faults bench api
+.PHONY: help up demo setup test check fix unit integration e2e screenshots faults bench api
 
 help:  ## list what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '  make %-12s %s\n' "$$name" "$$does"; done
@@ -47,6 +47,11 @@ integration: setup  ## tests on a real nats-server and real processes
 e2e: setup  ## browser tests (system Chromium)
 	$(SET_UP) --tests --browser
 	$(PYTEST) tests/e2e $(ARGS)
+
+screenshots: setup  ## the README's pictures, from the real page at work
+	$(SET_UP) --tests --browser
+	@mkdir -p docs/images
+	PICTURES_DIR=docs/images $(PYTEST) tests/e2e/test_page_pictures.py
 
 faults: setup  ## kill, freeze and restart real processes during installs
 	$(PYTEST) tests/faults -s $(ARGS)
