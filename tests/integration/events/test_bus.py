@@ -46,9 +46,9 @@ async def test_a_request_is_answered(connected: Bus) -> None:
     async def answer(message: Msg) -> None:
         await message.respond(registry._ENCODER.encode(Reply(ok=True, seq=7, data={"at": message.subject})))
 
-    await connected.nc.subscribe("cmd.downloader.pause", cb=answer)
+    await connected.nc.subscribe("cmd.downloader.pause.default", cb=answer)
     reply = await connected.request(PAUSE)
-    assert (reply.ok, reply.seq, reply.data) == (True, 7, {"at": "cmd.downloader.pause"})
+    assert (reply.ok, reply.seq, reply.data) == (True, 7, {"at": "cmd.downloader.pause.default"})
 
 
 async def test_a_service_that_is_not_there_is_unavailable_at_once(connected: Bus) -> None:
@@ -60,7 +60,7 @@ async def test_a_service_that_says_nothing_is_unavailable_in_time(connected: Bus
     async def mute(_message: Msg) -> None:
         return
 
-    await connected.nc.subscribe("cmd.downloader.pause", cb=mute)
+    await connected.nc.subscribe("cmd.downloader.pause.default", cb=mute)
     with pytest.raises(UnavailableError, match="did not answer"):
         await connected.request(PAUSE, timeout_s=0.1)
 
@@ -69,7 +69,7 @@ async def test_an_answer_that_is_no_reply_is_unavailable(connected: Bus) -> None
     async def babble(message: Msg) -> None:
         await message.respond(b"[]")
 
-    await connected.nc.subscribe("cmd.downloader.pause", cb=babble)
+    await connected.nc.subscribe("cmd.downloader.pause.default", cb=babble)
     with pytest.raises(UnavailableError, match="something else"):
         await connected.request(PAUSE)
 
@@ -81,7 +81,7 @@ async def test_no_request_is_sent_after_the_outage_in_which_it_failed(connected:
         heard.append(message.data)
         await message.respond(registry._ENCODER.encode(Reply(ok=True)))
 
-    await connected.nc.subscribe("cmd.downloader.pause", cb=hear)
+    await connected.nc.subscribe("cmd.downloader.pause.default", cb=hear)
     await server.kill()
     with pytest.raises(UnavailableError):
         await connected.request(PAUSE, timeout_s=0.5)

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from modeldeck_events import delivery, runtime, system, topology
+from modeldeck_events import dead_letters, delivery, replay, runtime, system, topology
 from modeldeck_events import downloads as d
 from modeldeck_events.bus import Bus
+from modeldeck_events.dead_letters import Letter
 from modeldeck_events.errors import PoisonError, TransientError, UnavailableError
+from modeldeck_events.memory import MemoryStore
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import ServiceSettings
 from modeldeck_events.store import Meta, Record
@@ -157,8 +159,18 @@ async def test_poison_is_a_dead_letter_at_once(server: LocalServer, connected: B
             },
             b'{"download_id": 7}',
         ),
+        (
+            {
+                "ce-specversion": "1.0",
+                "ce-id": "1",
+                "ce-source": "s",
+                "ce-time": "2026-01-01T00:00:00Z",
+                "ce-type": d.DownloadPaused.TYPE,
+            },
+            b'{"unheard_of": ' + b"[" * 200_000,
+        ),
     ],
-    ids=["no envelope", "no type", "against its schema"],
+    ids=["no envelope", "no type", "against its schema", "too deep"],
 )
 async def test_the_undecodable_passes_to_the_dead_letters(
     server: LocalServer, connected: Bus, headers: dict[str, str] | None, data: bytes
@@ -295,6 +307,84 @@ async def test_a_handler_longer_than_the_ack_wait_runs_once(
         await append(connected, "a")
         await settled(connected, 1)
     assert started == 1
+
+
+async def test_what_waits_behind_a_long_handler_comes_once(
+    server: LocalServer, connected: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "ACK_WAIT_S", 0.6)
+    got: list[str] = []
+
+    async def handler(record: Record) -> None:
+        assert isinstance(record.event, d.DownloadEvent)
+        got.append(record.event.download_id)
+        await asyncio.sleep(1.5 if record.event.download_id == "a" else 0)
+
+    async with serving(server, handler):
+        for key in ("a", "b", "c"):
+            await append(connected, key)
+        await settled(connected, 3)
+    assert got == ["a", "b", "c"]
+
+
+async def test_a_letter_is_handled_again_by_its_own_policy(server: LocalServer, connected: Bus) -> None:
+    handler = Recorder({"a": [PoisonError("once"), PoisonError("twice")]})
+    async with serving(server, handler):
+        seq = await append(connected, "a")
+        await settled(connected, seq)
+        [(number, letter)] = await replay.letters(connected)
+        assert (letter.durable, letter.seq, letter.reason) == (DURABLE, seq, "once")
+        head = await connected.store.head()
+        with pytest.raises(PoisonError, match="twice"):
+            await replay.replay(connected, number)
+        await replay.replay(connected, number)
+        with pytest.raises(PoisonError, match="no letter"):
+            await replay.replay(connected, number + 1)
+        assert await connected.store.head() == head, "a fact happens once"
+    assert handler.got == ["a"] * 3
+    with pytest.raises(UnavailableError, match="not running for the durable downloader-permits"):
+        await replay.replay(connected, number)
+
+
+async def test_a_letter_of_another_stream_is_published_again(
+    server: LocalServer, connected: Bus, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = Letter("workers", topology.JOBS, 7, "job.download.default", {"Nats-Msg-Id": "x", "a": "b"}, b"permit")
+    await dead_letters.bury(connected.js, connected.store, letter, PoisonError("of no use"), source="test")
+    assert await replay.run(server.url, []) == 0
+    assert "1 workers job.download.default JOBS:7 of no use" in capsys.readouterr().out
+    assert await replay.run(server.url, [1, 5]) == 1
+    again = await connected.js.get_last_msg(topology.JOBS, "job.download.default")
+    assert (again.data, again.headers) == (b"permit", {"a": "b"})
+    monkeypatch.delenv(replay.URL, raising=False)
+    with pytest.raises(SystemExit):
+        replay.main([])
+
+
+async def test_a_letter_whose_fact_was_not_stored_gets_it_by_the_next_try(connected: Bus) -> None:
+    class Away(MemoryStore):
+        async def append(self, *_args: object, **_named: object) -> int:
+            raise UnavailableError("away")
+
+    letter = Letter(DURABLE, topology.EVENTS, 3, "evt.x.y", {}, b"broken")
+    with pytest.raises(UnavailableError):
+        await dead_letters.bury(connected.js, Away(), letter, PoisonError("no"), source="test")
+    for _ in range(2):
+        await dead_letters.bury(connected.js, connected.store, letter, PoisonError("no"), source="test")
+    [fact] = await connected.store.read(after=0, limit=9, subjects=["evt.system.>"])
+    assert isinstance(fact.event, system.MessageDeadLettered)
+    assert fact.event.dead_seq == 1
+    assert (await connected.js.stream_info(topology.DEAD_LETTERS)).state.messages == 1
+
+
+async def test_what_does_not_fit_beside_its_reason_stays_in_its_stream(connected: Bus) -> None:
+    body = b'"' + b"x" * (connected.nc.max_payload - 200) + b'"'
+    ack = await connected.js.publish("job.download.default", body)
+    [message] = [await connected.js.get_msg(topology.JOBS, ack.seq)]
+    letter = Letter("workers", topology.JOBS, ack.seq, "job.download.default", {}, message.data or b"")
+    await dead_letters.bury(connected.js, connected.store, letter, PoisonError("too long"), source="test")
+    [(_, found)] = await replay.letters(connected)
+    assert (found.data == body, found.reason) == (True, "too long")
 
 
 async def test_names_that_no_consumer_can_have_are_refused(server: LocalServer) -> None:

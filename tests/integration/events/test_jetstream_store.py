@@ -90,3 +90,46 @@ class TestJetStreamStore(StoreSuite):
             seen += [message.seq for message in await consumer.take(500)]
         assert seen == list(range(1, count + 1))
         await consumer.close()
+
+
+async def publish_raw(server: LocalServer, subject: bytes, headers: bytes, data: bytes) -> None:
+    """Publish what nats-py would refuse to send."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+    sizes = b"%d %d" % (len(headers), len(headers) + len(data))
+    writer.write(
+        b'CONNECT {"verbose":false,"headers":true}\r\nHPUB %b %b\r\n%b%b\r\nPING\r\n' % (subject, sizes, headers, data)
+    )
+    async with asyncio.timeout(5):
+        while b"PONG" not in await reader.readline():
+            pass
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("subject", "headers", "data"),
+    [
+        (b"evt.x.\xff\xfe", b"NATS/1.0\r\n\r\n", b"{}"),
+        (b"evt.x.y", b"NATS/1.0 \xff\xfe\xfd\r\n\r\n", b"{}"),
+        (b"evt.x.y", b"NATS/1.0\r\nce-specversion: 1.0\r\nce-id: \xff\r\n\r\n", b"\xff"),
+        (
+            b"evt.x.y",
+            (
+                b"NATS/1.0\r\nce-specversion: 1.0\r\nce-id: 1\r\nce-source: s\r\nce-time: 2026-01-01T00:00:00Z\r\n"
+                b"ce-type: modeldeck.download.paused.v1\r\n\r\n"
+            ),
+            b'{"unheard_of": ' + b"[" * 200_000,
+        ),
+    ],
+    ids=["subject", "status", "header", "depth"],
+)
+async def test_no_bytes_stop_readers_of_the_log(
+    server: LocalServer, connected: Bus, subject: bytes, headers: bytes, data: bytes
+) -> None:
+    await publish_raw(server, subject, headers, data)
+    await connected.store.append(SUBJECT, [fact(1)], expected_seq=0, meta=META)
+    records = await connected.store.read(after=0, limit=9)
+    assert [record.seq for record in records] == [1, 2]
+    assert records[0].event is None
+    delivered = await connected.js.subscribe("evt.>", stream=topology.EVENTS)  # as policies get it
+    assert [(await delivered.next_msg(5)).metadata.sequence.stream for _ in range(2)] == [1, 2]
+    assert connected.nc.stats["reconnects"] == 0

@@ -133,7 +133,7 @@ async def test_a_service_from_start_to_end(server: LocalServer, connected: Bus, 
             await asyncio.sleep(0.01)
         unwell = await connected.request(system.Health(), service="downloader")
         assert "as told" in str(unwell.data["detail"])
-        garbage = await connected.nc.request("cmd.downloader.pause", b"{")
+        garbage = await connected.nc.request("cmd.downloader.pause.default", b"{")
         assert json.loads(garbage.data)["code"] == "invalid_command"
         await end(process)
     assert drained(echo)

@@ -50,7 +50,7 @@ class FakeServices:
     async def _answer(self, message: object) -> None:
         subject: str = message.subject  # type: ignore[attr-defined]
         data: bytes = message.data  # type: ignore[attr-defined]
-        _, service, verb = subject.split(".")
+        _, service, verb, *_key = subject.split(".")
         if verb == "health":
             reply = Reply(ok=self.healthy, code="" if self.healthy else "not_ready", data={"service": service})
         else:

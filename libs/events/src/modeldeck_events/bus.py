@@ -17,7 +17,7 @@ from modeldeck_events.connection import Connection
 from modeldeck_events.dead_letters import Letter
 from modeldeck_events.errors import PoisonError, UnavailableError
 from modeldeck_events.jetstream import RETRY_S, JetStreamStore
-from modeldeck_events.message import Command, Reading, Reply
+from modeldeck_events.message import UNREADABLE, Command, Reading, Reply
 from modeldeck_events.ordered import OPEN_ERRORS, Delivered, OrderedConsumer
 
 READINGS_AT_ONCE = 500
@@ -54,7 +54,7 @@ class Bus:
         the same command with the same `command_id` is safe.
         """
         name = service or command.SERVICE
-        subject = subjects.command(name, command.VERB)
+        subject = subjects.command(name, command.VERB, command.key)
         deadline = asyncio.get_running_loop().time() + timeout_s
         await self.nc.wait_usable(timeout_s)
         left = max(0.05, deadline - asyncio.get_running_loop().time())
@@ -62,10 +62,11 @@ class Bus:
             message = await self.nc.request(subject, registry.encode(command), timeout=left)
             return _REPLY.decode(message.data)
         except nats.errors.NoRespondersError as error:
-            raise UnavailableError(f"the service {name} is not running") from error
+            where = f" for the {command.KEY} {command.key}" if command.key else ""
+            raise UnavailableError(f"the service {name} is not running{where}") from error
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"the service {name} did not answer within {timeout_s:g} s") from error
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise UnavailableError(f"the service {name} answered something else than a reply: {error}") from error
 
     async def publish_reading(self, subject: str, reading: Reading, *, latest_only: bool = False) -> None:
@@ -148,6 +149,6 @@ def decode_reading(subject: str, data: bytes) -> Reading | None:
         return None
     try:
         reading: Reading = decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise PoisonError(f"reading {kind}: {error}") from error
     return reading

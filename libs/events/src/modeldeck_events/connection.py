@@ -102,7 +102,7 @@ class Connection(Client):
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         entry = self._taps.get(sid)
         if entry is None:
-            await super()._process_msg(sid, subject, reply, data, headers)
+            await super()._process_msg(sid, _ascii(subject), reply, data, _ascii(headers))
         else:
             entry[0](subject, reply, data, headers)
 
@@ -133,3 +133,8 @@ class Connection(Client):
         for _, tap in tuple(self._taps.values()):
             tap.lost()
         self._usable.set()  # wakes the waiting; they find the connection closed
+
+
+def _ascii(part: bytes) -> bytes:
+    """Return what nats-py can decode: with the first subject that it cannot, it stops reading the connection."""
+    return part if not part or part.isascii() else part.decode("utf-8", "backslashreplace").encode()

@@ -29,16 +29,19 @@ from nats.js.errors import NotFoundError
 from modeldeck_events import dead_letters, envelope, metrics, subjects, topology
 from modeldeck_events.bus import Bus
 from modeldeck_events.dead_letters import Letter
-from modeldeck_events.errors import PoisonError, TransientError, UnavailableError
+from modeldeck_events.errors import CommandNotAllowedError, PoisonError, TransientError, UnavailableError
+from modeldeck_events.message import Reply
 from modeldeck_events.store import Record
+from modeldeck_events.system import ReplayLetter
 
-ACK_WAIT_S = 30.0
+ACK_WAIT_S = 10.0
+"""How long after its process was killed a message comes again; what is in hand speaks up three times as often."""
 MAX_TRIES = 5
 FIRST_DELAY_S = 0.5
 WATCH_S = 3.0
 OUTAGE_RETRY_S = 0.5
 PREFETCH = 16
-"""Messages on their way or waiting per handler; few enough to be handled within ACK_WAIT_S."""
+"""Messages in hand per handler: one is worked on, the others wait here for their turn."""
 MAX_TRACKED_FAILURES = 1000
 
 Handler = Callable[[Record], Awaitable[None]]
@@ -62,6 +65,11 @@ class Policy:
         """Where the consumer delivers to; shared by all processes that serve the policy."""
         return f"_INBOX.policy.{self.durable}"
 
+    @property
+    def in_hand(self) -> int:
+        """How many messages a process may have at a time."""
+        return PREFETCH * self.concurrency
+
     def consumer(self) -> ConsumerConfig:
         """Return the consumer's configuration."""
         return ConsumerConfig(
@@ -73,7 +81,7 @@ class Policy:
             filter_subjects=list(self.subjects),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT_S,
-            max_ack_pending=PREFETCH * self.concurrency,
+            max_ack_pending=self.in_hand,
         )
 
 
@@ -84,6 +92,7 @@ class Delivery:
         self._bus = bus
         self._policy = policy
         self._ready = ready
+        self._turns = asyncio.Semaphore(policy.concurrency)
         self._failures: OrderedDict[int, int] = OrderedDict()
         self._floor = 0
         self._epoch = ""
@@ -130,17 +139,27 @@ class Delivery:
         self._floor = info.ack_floor.stream_seq if info.ack_floor else 0
 
     async def on_message(self, message: Msg) -> None:
-        """Handle one message and say what became of it to the server."""
+        """Handle one message when it is its turn, and say what became of it to the server."""
         with structlog.contextvars.bound_contextvars(
             durable=self._policy.durable, seq=message.metadata.sequence.stream
         ):
             try:
-                async with _in_progress(message):
+                async with _in_progress(message), self._turns:
                     outcome = await self._deliver(message)
             except (nats.errors.Error, OSError) as error:
                 outcome = "unanswered"
                 _log.warning("server was not told what became of the message; it comes again", reason=str(error))
         metrics.DELIVERED.labels(self._policy.durable, outcome).inc()
+
+    async def replay(self, command: ReplayLetter) -> Reply:
+        """Handle a fact out of DEAD_LETTERS once more; the letter stays. Raises CommandNotAllowedError."""
+        try:
+            letter = await dead_letters.read(self._bus.js, command.dead_seq)
+            record = envelope.unpack(letter.seq, letter.subject, letter.headers, letter.data)
+            await self._policy.handler(record)
+        except (PoisonError, TransientError) as error:
+            raise CommandNotAllowedError(f"It failed again: {error}.", code="failed_again") from error
+        return Reply(ok=True)
 
     async def _deliver(self, message: Msg) -> Outcome:
         await self._ready()

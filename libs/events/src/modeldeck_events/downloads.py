@@ -148,11 +148,15 @@ class DownloadRetryBegan(DownloadEvent, frozen=True, kw_only=True):
 
 
 class DownloadPaused(DownloadEvent, frozen=True, kw_only=True):
-    """Paused by a person, or for want of space; partial bytes stay."""
+    """Paused by a person, or for want of space; partial bytes stay.
+
+    `needed_bytes` is how much more room the file wants, as far as that was known when there was too little.
+    """
 
     TYPE: ClassVar[str] = "modeldeck.download.paused.v1"
     reason: PauseReason = "user"
     message: str = ""
+    needed_bytes: int = 0
 
 
 class DownloadResumed(DownloadEvent, frozen=True, kw_only=True):
@@ -231,6 +235,7 @@ class DownloadCommand(Command, frozen=True, kw_only=True):
     """
 
     SERVICE: ClassVar[str] = "downloader"
+    KEY: ClassVar[str] = "pool"
     pool: str
     target_id: str
     download_id: str | None = None
@@ -289,6 +294,7 @@ class PlanFiles(Command, frozen=True, kw_only=True):
 
     SERVICE: ClassVar[str] = "downloader"
     VERB: ClassVar[str] = "plan"
+    KEY: ClassVar[str] = "pool"
     pool: str
     files: tuple[FileSpec, ...]
 

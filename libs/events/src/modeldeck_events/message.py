@@ -10,6 +10,9 @@ from typing import ClassVar
 
 import msgspec
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a stranger's JSON can raise; the last one when it is nested too deeply, even in an unknown field."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of everything that travels as JSON on the bus; unknown fields are ignored, so readers may be older."""
@@ -22,7 +25,10 @@ class Event(Message, frozen=True, kw_only=True):
 
 
 class Command(Message, frozen=True, kw_only=True):
-    """A request to one service; `VERB` ends its subject `cmd.<service>.<verb>`.
+    """A request to one service, subject `cmd.<service>.<verb>`.
+
+    `KEY` names the field whose value ends the subject as a further token, unless it is empty: with the pool there, the
+    services of several pools share one bus.
 
     `command_id` makes a repeated command one command: the ids of the events that follow from it derive from it.
     `actor` is who asked (a user, a token's name, `policy:<name>`).
@@ -30,9 +36,15 @@ class Command(Message, frozen=True, kw_only=True):
 
     SERVICE: ClassVar[str] = ""
     VERB: ClassVar[str] = ""
+    KEY: ClassVar[str] = ""
 
     command_id: str = ""
     actor: str = ""
+
+    @property
+    def key(self) -> str:
+        """The value of the field `KEY`."""
+        return str(getattr(self, self.KEY)) if self.KEY else ""
 
 
 class Reading(Message, frozen=True, kw_only=True):

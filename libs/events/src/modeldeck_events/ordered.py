@@ -142,7 +142,13 @@ class OrderedConsumer:
             return
         self._expected += 1
         self._inbox.append(
-            Delivered(int(parts[first + 1]), int(parts[first + 4]), subject.decode(), headers or b"", data)
+            Delivered(
+                int(parts[first + 1]),
+                int(parts[first + 4]),
+                subject.decode(errors="backslashreplace"),
+                headers or b"",
+                data,
+            )
         )
         self._news.set()
 

@@ -33,6 +33,7 @@ class ConfigurePool(Command, frozen=True, kw_only=True):
 
     SERVICE: ClassVar[str] = "downloader"
     VERB: ClassVar[str] = "configure"
+    KEY: ClassVar[str] = "pool"
     pool: str
     max_concurrent: int | None = None
     bandwidth_limit_bps: int | None = None

@@ -9,7 +9,7 @@ import msgspec
 
 from modeldeck_events import downloads, modelfiles, pools, presets, readings, system, upcasters
 from modeldeck_events.errors import PoisonError
-from modeldeck_events.message import Command, Event, Reading
+from modeldeck_events.message import UNREADABLE, Command, Event, Reading
 
 EVENTS: tuple[type[Event], ...] = (
     *downloads.EVENTS,
@@ -20,7 +20,7 @@ EVENTS: tuple[type[Event], ...] = (
 )
 """Every version of every event type; old versions stay here for as long as logs hold them."""
 
-COMMANDS: tuple[type[Command], ...] = (*downloads.COMMANDS, *pools.COMMANDS, *presets.COMMANDS, system.Health)
+COMMANDS: tuple[type[Command], ...] = (*downloads.COMMANDS, *pools.COMMANDS, *presets.COMMANDS, *system.COMMANDS)
 READINGS: tuple[type[Reading], ...] = readings.READINGS
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")
@@ -41,6 +41,10 @@ class Registry:
                 raise ValueError(f"{old.TYPE} has an upcaster but is not registered")
             self._lift[old.TYPE] = convert
 
+    def is_known(self, type_name: str) -> bool:
+        """Tell whether `decode` reads facts of this type."""
+        return type_name in self._decoders
+
     def decode(self, type_name: str, data: bytes) -> Event | None:
         """Return the fact in its newest version, None for a type that this version does not know.
 
@@ -51,7 +55,7 @@ class Registry:
             return None
         try:
             event: Event = decoder.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise PoisonError(f"{type_name}: {error}") from error
         lift = self._lift.get(type_name)
         return event if lift is None else lift(event)
@@ -59,6 +63,7 @@ class Registry:
 
 _REGISTRY = Registry(EVENTS, upcasters.UPCASTERS)
 decode = _REGISTRY.decode
+is_known = _REGISTRY.is_known
 
 
 def encode(message: Event | Command | Reading) -> bytes:

@@ -31,7 +31,7 @@ from modeldeck_events.bus import Bus
 from modeldeck_events.connection import Connection
 from modeldeck_events.errors import CommandNotAllowedError, ConflictError, UnavailableError
 from modeldeck_events.jetstream import JetStreamStore
-from modeldeck_events.message import Command, Reply
+from modeldeck_events.message import UNREADABLE, Command, Reply
 from modeldeck_events.projector import Fold, OnBatch, Projector
 from modeldeck_events.settings import ServiceSettings
 from modeldeck_events.store import Position
@@ -196,19 +196,24 @@ class Service:
         await self.bus.nc.open(self.settings.nats_url or DEFAULT_NATS_URL, self.name)
         await self._ensure_streams()
         await self._broker.start()
-        await self._broker.answer(subjects.command(self.name, system.Health.VERB), self.name, self._answer_health)
+        for pool in ("", self.settings.pool):
+            subject = subjects.command(self.name, system.Health.VERB, pool)
+            await self._broker.answer(subject, self.name, self._answer_health)
         for number, projector in enumerate(self.projectors):
             self._supervise(f"fold-{number}", projector.run, when_ready=False)
         self._supervise("streams", self._watch_streams, when_ready=False)
         for command, handler in self._commands.items():
-            subject = subjects.command(command.SERVICE, command.VERB)
+            key = self.settings.pool if command.KEY == "pool" else ""
+            subject = subjects.command(command.SERVICE, command.VERB, key)
             await self._broker.answer(subject, self.name, handler, concurrency=COMMANDS_AT_ONCE)
         for policy in self._policies:
             deliverer = delivery.Delivery(self.bus, policy, ready=self.ready)
             await deliverer.made()
             await self._broker.deliver(
-                policy.stream, policy.consumer(), deliverer.on_message, concurrency=policy.concurrency
+                policy.stream, policy.consumer(), deliverer.on_message, concurrency=policy.in_hand
             )
+            subject = subjects.command(self.name, system.ReplayLetter.VERB, policy.durable)
+            await self._broker.answer(subject, self.name, self._answering(system.ReplayLetter, deliverer.replay))
             self._supervise(f"consumer-{policy.durable}", deliverer.watch, when_ready=False)
         self._up.set()
         _log.info("service started", pid=os.getpid())
@@ -281,7 +286,7 @@ class Service:
             with metrics.COMMAND_SECONDS.labels(verb).time():
                 try:
                     command = decoder.decode(message.data)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNREADABLE as error:
                     reply = Reply(ok=False, code="invalid_command", message=str(error), status=422)
                 else:
                     with structlog.contextvars.bound_contextvars(command=verb, command_id=command.command_id):

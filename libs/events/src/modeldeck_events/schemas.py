@@ -70,7 +70,7 @@ def asyncapi() -> dict[str, Any]:
         name: {"action": "send", "channel": {"$ref": f"#/channels/{name}"}} for name in channels
     }
     for command in registry.COMMANDS:
-        address = type_name(command)
+        address = f"{type_name(command)}.{{{command.KEY}}}" if command.KEY else type_name(command)
         name = f"command-{command.SERVICE or 'any'}-{command.VERB}"
         channels[name] = _channel(address, (command,), "Request; the answer is a reply.")
         channels[f"{name}-reply"] = {"address": None, "messages": _references((Reply,))}

@@ -53,9 +53,9 @@ def permit(pool: str) -> str:
     return f"job.download.{token(pool)}"
 
 
-def command(service: str, verb: str) -> str:
-    """Subject on which a service answers a command: `cmd.<service>.<verb>`."""
-    return f"cmd.{service}.{verb}"
+def command(service: str, verb: str, key: str = "") -> str:
+    """Subject on which a service answers a command: `cmd.<service>.<verb>`, for a key (its pool) `...<verb>.<key>`."""
+    return ".".join(("cmd", service, verb, *([token(key)] if key else [])))
 
 
 def dead_letter(durable: str) -> str:

@@ -43,7 +43,21 @@ def user_subject(user_id: str) -> str:
 class Health(Command, frozen=True, kw_only=True):
     """Asked of any service as `cmd.<service>.health`: ok once its folds have caught up and its work is being done.
 
-    Reply data: `{service, seq, epoch, detail}`.
+    With a pool, asked of the service of that pool. Reply data: `{service, seq, epoch, detail}`.
     """
 
     VERB: ClassVar[str] = "health"
+    KEY: ClassVar[str] = "pool"
+    pool: str = ""
+
+
+class ReplayLetter(Command, frozen=True, kw_only=True):
+    """Handle again what a durable policy could not, asked of its service: the letter at `dead_seq` in DEAD_LETTERS."""
+
+    VERB: ClassVar[str] = "replay"
+    KEY: ClassVar[str] = "durable"
+    durable: str
+    dead_seq: int
+
+
+COMMANDS: tuple[type[Command], ...] = (Health, ReplayLetter)

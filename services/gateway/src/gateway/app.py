@@ -7,7 +7,7 @@ import socket
 import sys
 
 import structlog
-from modeldeck_events.projector import Projector
+from modeldeck_events.projector import Fold, Projector
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
 from modeldeck_events.store import Batch
@@ -21,6 +21,7 @@ from gateway.commands import Commands
 from gateway.context import Gateway
 from gateway.front import Front
 from gateway.health import HealthCheck
+from gateway.inspector import Inspector
 from gateway.live import Answer, Live
 from gateway.routes.downloads import download_queue
 from gateway.routes.presets import category_list, preset_list
@@ -47,7 +48,9 @@ class App:
         self._snapshots = Snapshots(folder)
         self._listener = listener
         self._saved = self._snapshots.load(self.boards)
-        self._projector: Projector = self.service.folds([self.boards], after=self._saved, on_batch=self._on_batch)
+        self._inspector = Inspector(self.service)
+        folds: list[Fold] = [self.boards, self._inspector]
+        self._projector: Projector = self.service.folds(folds, after=self._saved, on_batch=self._on_batch)
         token = settings.token.get_secret_value() if settings.token else None
         port: int = listener.getsockname()[1]
         self.gateway = Gateway(
@@ -63,7 +66,7 @@ class App:
                 folder=folder,
             ),
             streams=StreamEndpoint(self.live, self.service.store),
-            health=HealthCheck(self.service.bus.request, self.live, self.service.health),
+            health=HealthCheck(self.service.bus.request, self.live, self.service.health, settings.pool),
         )
         self.front = Front(
             host_check=HostCheck(settings.host, loopback=is_loopback(settings.host)),
@@ -79,6 +82,7 @@ class App:
         self.service.task(self.live.beat, name="heartbeat", when_ready=False)
         self.service.task(self.live.age, name="age", when_ready=False)
         self.service.task(self._keep_snapshots, name="snapshots")
+        self.service.task(self._inspector.run, name="inspector")
 
     def _answers(self) -> dict[str, Answer]:
         topics = self.live.topics
@@ -111,8 +115,8 @@ class App:
 
     async def _save(self) -> None:
         position = self._projector.position
-        if position == self._saved or not position.epoch:
-            return
+        if position == self._saved or not position.epoch or self._inspector.pending:
+            return  # what is pending would not be met again after the snapshot
         body = self.boards.dump()
         try:
             await asyncio.to_thread(self._snapshots.save, self.boards.schema, self.boards.pool, position, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from modeldeck_events.message import UNREADABLE
 from modeldeck_events.store import Record
 
 from gateway.boards import words
@@ -55,6 +56,6 @@ def cloudevent(record: Record) -> dict[str, Any]:
 def _is_json(data: bytes) -> bool:
     try:
         msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return b"\n" not in data

@@ -14,6 +14,7 @@ from gateway.commands import Requester
 from gateway.live import Live
 
 SERVICES = ("downloader", "catalog", "telemetry")
+OF_A_POOL = ("downloader", "catalog")
 ASK_S = 2.0
 KEPT_S = 1.0
 
@@ -21,10 +22,11 @@ KEPT_S = 1.0
 class HealthCheck:
     """Asks at most once a second, however often it is asked."""
 
-    def __init__(self, request: Requester, live: Live, own: Callable[[], Awaitable[Reply]]) -> None:
+    def __init__(self, request: Requester, live: Live, own: Callable[[], Awaitable[Reply]], pool: str) -> None:
         self._request = request
         self._live = live
         self._own = own
+        self._pool = pool
         self._asked_at = -KEPT_S
         self._asking: asyncio.Task[dict[str, Any]] | None = None
 
@@ -49,7 +51,8 @@ class HealthCheck:
 
     async def _ask(self, name: str) -> dict[str, Any]:
         try:
-            return _said(await self._request(Health(), ASK_S, service=name))
+            command = Health(pool=self._pool if name in OF_A_POOL else "")
+            return _said(await self._request(command, ASK_S, service=name))
         except UnavailableError as error:
             return {"ok": False, "problem": str(error)}
 
