@@ -104,3 +104,22 @@ def test_the_real_server_accepts_every_line_of_it(tmp_path: Path) -> None:
     assert shutil.which(nats_binary())
     run = subprocess.run([nats_binary(), "-t", "-c", str(config.path)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+
+
+async def test_the_server_reads_a_folder_name_of_any_characters(tmp_path: Path) -> None:
+    folder = tmp_path / 'mein "däta" 模\\u00e4\tx $HOME'
+    folder.mkdir()
+    made = NatsConfig(folder)
+    nats_process.forget_ports(made)
+    nats_process.write_config(made)
+    checked = subprocess.run(  # noqa: ASYNC221  # the server only checks its configuration and ends
+        [nats_binary(), "-t", "-c", str(made.path)], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_server_that_does_not_come_up_is_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "nats-server.log"
+    assert nats_process.last_words(log) == "it said nothing"
+    log.write_text("first\nnats-server: Parse error on line 3\n\n", encoding="utf-8")
+    assert nats_process.last_words(log) == "nats-server: Parse error on line 3"

@@ -96,10 +96,10 @@ class NatsConfig:
         return (
             'server_name: "modeldeck"\n'
             f"listen: 127.0.0.1:{self.port}\n"
-            f"ports_file_dir: {json.dumps(str(self.ports_folder))}\n"
+            f"ports_file_dir: {_quoted(str(self.ports_folder))}\n"
             f"max_payload: {MAX_PAYLOAD}\n"
             "jetstream {\n"
-            f"  store_dir: {json.dumps(str(self.folder))}\n"
+            f"  store_dir: {_quoted(str(self.folder))}\n"
             "  sync_interval: always\n"
             f"  max_memory_store: {MAX_MEMORY_STORE}\n"
             f"  max_file_store: {MAX_FILE_STORE}\n"
@@ -114,3 +114,11 @@ class NatsConfig:
         }
         user = {"user": name, "password": self.passwords[name], "permissions": permissions}
         return f"    {json.dumps(user)}"
+
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as a string of nats-server's configuration, whose escapes are fewer than JSON has."""
+    return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'

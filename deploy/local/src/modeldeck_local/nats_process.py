@@ -15,6 +15,7 @@ from modeldeck_local.nats_config import NatsConfig
 
 FLOOR = (2, 12)
 POLL_S = 0.02
+LAST_WORDS_BYTES = 4096
 
 
 class NatsServerError(Exception):
@@ -64,6 +65,17 @@ def forget_ports(config: NatsConfig) -> None:
     """Remove what an earlier server wrote about its ports."""
     shutil.rmtree(config.ports_folder, ignore_errors=True)
     config.ports_folder.mkdir(mode=0o700)
+
+
+def last_words(log: Path) -> str:
+    """Return the last line that the server wrote; "it said nothing" when there is none."""
+    try:
+        with log.open("rb") as lines:
+            lines.seek(max(0, log.stat().st_size - LAST_WORDS_BYTES))
+            said = lines.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        said = []
+    return said[-1] if said else "it said nothing"
 
 
 async def settle_port(config: NatsConfig) -> None:

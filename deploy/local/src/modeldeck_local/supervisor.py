@@ -113,7 +113,8 @@ class Supervisor:
             async with asyncio.timeout(NATS_TIMEOUT_S):
                 await nats_process.settle_port(config)
         except TimeoutError:
-            raise StartError(f"nats-server does not come up; its log: {self._logs / 'nats-server.log'}") from None
+            log = self._logs / "nats-server.log"
+            raise StartError(f"nats-server does not come up: {nats_process.last_words(log)} (its log: {log})") from None
         return {service: config.url_for(service) for service in SERVICES}
 
     def _child(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> Child:
