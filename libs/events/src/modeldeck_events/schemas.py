@@ -15,7 +15,18 @@ from typing import Any
 
 import msgspec
 
-from modeldeck_events import downloads, modelfiles, pools, presets, readings, registry, subjects, system, topology
+from modeldeck_events import (
+    downloads,
+    generations,
+    modelfiles,
+    pools,
+    presets,
+    readings,
+    registry,
+    subjects,
+    system,
+    topology,
+)
 from modeldeck_events.message import Command, Event, Message, Reading, Reply
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
@@ -25,6 +36,7 @@ _CHANNELS: Mapping[str, tuple[str, tuple[type[Event], ...]]] = {
     "preset": ("evt.preset.{preset}", (presets.PresetPublished, presets.PresetWithdrawn)),
     "catalog": (presets.CATALOG_SUBJECT, (presets.CatalogRefreshed, presets.CatalogRefreshFailed)),
     "modelfile": ("evt.modelfile.{pool}.{path}", modelfiles.EVENTS),
+    "generation": ("evt.generation.{source}.{generation}", generations.EVENTS),
     "system": ("evt.system.{topic}", (system.MessageDeadLettered,)),
     "user": ("evt.user.{user}", (system.ActivityCleared,)),
 }
@@ -62,6 +74,8 @@ def asyncapi() -> dict[str, Any]:
     for reading, address in (
         (readings.DownloadProgress, "rdg.progress.{pool}.{target}"),
         (readings.HostSample, "rdg.host.{host}"),
+        (generations.GenerationProgress, "rdg.generation.{source}.{generation}"),
+        (generations.ComfyuiStatus, "rdg.comfyui.{source}"),
     ):
         channels[f"reading-{reading.KIND}"] = _channel(
             address, (reading,), f"The newest value counts; memory only, stream {topology.READINGS}."
