@@ -127,13 +127,11 @@ async def test_a_waiting_download_can_be_paused_moved_and_cancelled(s: Studio) -
     assert s.seen.phase("c") == "cancelled"
 
 
-async def test_unknown_targets_and_pools_are_404(s: Studio) -> None:
+async def test_unknown_targets_are_404(s: Studio) -> None:
     s.downloader()
     for kind in (d.PauseDownload, d.ResumeDownload, d.CancelDownload, d.RetryDownload):
         reply = await s.act(kind, "nobody")
         assert (reply.ok, reply.code, reply.status) == (False, "unknown_download", 404)
-    other = d.PauseDownload(pool="other", target_id="preset:wan")
-    assert (await s.ask(other)).code == "unknown_pool"
 
 
 async def test_a_missing_file_fails_the_download_after_the_others_came(s: Studio) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from modeldeck_events import downloads as d
 from modeldeck_events import topology
+from modeldeck_events.errors import UnavailableError
 from modeldeck_events.store import Meta
+from modeldeck_events.system import Health, MessageDeadLettered
 
 from tests.support.studio import Studio, studio
 
@@ -168,6 +170,40 @@ async def test_lost_permits_and_a_deleted_consumer_are_noticed_and_made_again(s:
     await s.bus.js.delete_consumer(topology.JOBS, "downloader-workers-default")
     await s.until(lambda seen: seen.phase("next") == "completed", within_s=40)
     assert len(s.seen.started("slow")) == 1
+
+
+async def test_a_broken_permit_is_a_dead_letter_and_no_hindrance(s: Studio) -> None:
+    for broken in (b"not a permit", b'{"unheard_of": ' + b"[" * 200_000):
+        await s.bus.js.publish("job.download.default", broken)
+    s.downloader()
+    await s.install("wan", [s.file("a.bin", size=MB)])
+    await s.until(lambda seen: seen.phase("wan") == "completed")
+    await s.no_permits()
+    found = await s.bus.store.read(after=0, limit=99, subjects=["evt.system.>"])
+    told = [
+        (fact.event.durable, fact.event.stream_seq) for fact in found if isinstance(fact.event, MessageDeadLettered)
+    ]
+    assert told == [("downloader-workers-default", 1), ("downloader-workers-default", 2)]
+
+
+async def test_two_pools_live_on_one_bus(s: Studio) -> None:
+    s.downloader()
+    s.downloader(pool="other", data_dir=s.folder / "elsewhere")
+    spec = s.file("a.bin", size=MB)
+    target = d.Target(id="preset:wan", kind="preset", name="wan", preset_id="wan")
+    for _ in range(6):  # were they one service for the bus, some would be refused
+        for pool in ("other", "default"):
+            assert (await s.ask(d.PlanFiles(pool=pool, files=(spec,)))).ok
+    reply = await s.ask(d.QueueDownload(pool="other", target_id=target.id, target=target, files=(spec,)))
+    assert reply.ok
+    async with asyncio.timeout(15):
+        while not (s.folder / "elsewhere" / "models" / "a.bin").exists():  # noqa: ASYNC110  # another process does it
+            await asyncio.sleep(0.05)
+    assert not (s.models / "a.bin").exists()
+    for pool in ("default", "other", ""):
+        assert (await s.bus.request(Health(pool=pool), service="downloader")).ok
+    with pytest.raises(UnavailableError, match="not running for the pool third"):
+        await s.bus.request(d.PlanFiles(pool="third", files=(spec,)))
 
 
 async def test_a_cancel_with_deletion_is_carried_out_by_whoever_comes_after_a_kill(s: Studio) -> None:

@@ -73,7 +73,7 @@ class FakeTransfer:
 @dataclass(eq=False)
 class FakePermit:
     seq: int
-    body: PermitBody | None
+    body: PermitBody
     deliveries: int = 1
     ends: list[str] = field(default_factory=list)
     adopted: int = 0

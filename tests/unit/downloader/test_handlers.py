@@ -136,6 +136,9 @@ async def test_the_only_one_waiting_can_be_moved_to_where_it_stands(scene: Scene
         ((d.FileSpec(path="a", url=""),), "file_count"),
         ((d.FileSpec(path="../a", url="https://h/a"),), "path_refused"),
         ((d.FileSpec(path="a", url="ftp://h/a"),), "bad_url"),
+        ((d.FileSpec(path="a", url="https://me:secret@h/a"),), "bad_url"),
+        ((d.FileSpec(path="a", url="https://h/a?token=secret"),), "bad_url"),
+        ((d.FileSpec(path="a", url="https://h/a", sha256="not a hash"),), "bad_hash"),
         ((d.FileSpec(path="a", url="https://h/a"), d.FileSpec(path="a", url="https://h/b")), "path_conflict"),
         (tuple(d.FileSpec(path=f"{n}", url="https://h/" + "a" * 2000) for n in range(500)), "too_many_files"),
         (tuple(d.FileSpec(path=f"{n}", url="https://h/a") for n in range(1001)), "file_count"),
@@ -153,6 +156,12 @@ async def test_requests_that_cannot_be_right_are_refused(
 async def test_a_file_listed_twice_is_one_file(scene: Scene) -> None:
     await scene.handlers.queue_download(install(files=(FILES[0], FILES[0])))
     assert len(scene.fold.get("preset:wan").files) == 1
+
+
+async def test_a_hash_may_be_written_in_capitals(scene: Scene) -> None:
+    spec = d.FileSpec(path="a", url="https://h/a", sha256="AB" * 32)
+    await scene.handlers.queue_download(install(files=(spec,)))
+    assert scene.fold.get("preset:wan").files[0].sha256 == "ab" * 32
 
 
 async def test_a_plan_may_name_a_path_twice(scene: Scene) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from downloader.errors import RefusedError
-from downloader.sources import Sources, check_address, parse_url
+from downloader.sources import Sources, check_address, check_public, parse_url
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,7 +44,8 @@ def test_entries_that_mean_nothing_are_refused_at_start(entry: str) -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "x", "//x/y", "ftp://x/y", "file:///etc/passwd", "http://", "https://u:p@x/", "https://x /", "https://x\\@y/",
-     "https://x/\r\nHost: y", "https://x:99999/", "javascript:alert(1)"],
+     "https://x/\r\nHost: y", "https://x:99999/", "javascript:alert(1)", "https://a..x/", "https://.x/",
+     f"https://{'a' * 64}.x/", "https://x/a/../b", "https://x/%2E%2e/b", "https://x/./b"],
 )  # fmt: skip
 def test_odd_urls_are_refused(url: str) -> None:
     with pytest.raises(RefusedError):
@@ -121,3 +122,41 @@ def test_a_mapped_address_is_judged_like_the_one_inside(address: object) -> None
 def test_literally_listed_hosts_may_be_private() -> None:
     check_address(Sources(allowed_hosts=["box.lan:80"]).first("http://box.lan/"), "10.0.0.1")
     check_address(public_hop, "140.82.121.3")
+
+
+@pytest.mark.parametrize("url", ["ftp://u:SECRET@x/", "https://u:SECRET@x/", "https://x/a b?sig=SECRET", "SECRET@x//?"])
+def test_a_refusal_shows_no_secret_of_the_url(url: str) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        parse_url(url)
+    assert "SECRET" not in refusal.value.message.replace("'SECRET@x//'", "")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:SECRET@x/", "https://x/a?b=1&Token=SECRET", "//x/a", "ftp://x/", "https://["]
+)
+def test_what_is_kept_for_ever_carries_no_credential(url: str) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        check_public(url)
+    assert refusal.value.code == "bad_url"
+    assert "SECRET" not in refusal.value.message
+    check_public("https://x/a b?X-Amz-Signature=1&download=true")
+
+
+def test_a_token_is_trimmed_and_a_broken_one_is_not_repeated() -> None:
+    sources = Sources(allowed_hosts=["huggingface.co"], hf_token=" hf_x\n")
+    assert sources.first("https://huggingface.co/a").authorization == "Bearer hf_x"
+    for broken in ("hf_x\nHost: y", "two SECRET", "SECRÉT"):
+        with pytest.raises(ValueError, match=r"^HF_TOKEN: a token has no spaces") as refusal:
+            Sources(hf_token=broken)
+        assert broken not in str(refusal.value)
+
+
+def test_a_mirror_that_is_no_url_is_refused_at_start() -> None:
+    with pytest.raises(ValueError, match="MODELDECK_MIRRORS"):
+        Sources(mirrors={"huggingface.co": "ftp://m"})
+
+
+def test_the_hubs_token_stays_below_its_endpoint() -> None:
+    sources = Sources(allowed_hosts=[], hf_endpoint="https://m/hub", hf_token="h")
+    assert sources.first("https://m/hub/a").authorization == "Bearer h"
+    assert sources.first("https://m/hubble/a").authorization is None

@@ -1,5 +1,7 @@
+import asyncio
 from pathlib import Path
 
+import downloader.policies
 import pytest
 from downloader.disk import ModelsDisk, Volume
 from downloader.planning import Planner
@@ -40,6 +42,21 @@ async def test_room_resumes_what_was_paused_for_want_of_it_and_nothing_else(tmp_
         await watcher.look()
         assert (await it.facts("full"))[-1] == "Resumed"
         assert (await it.facts("by-hand"))[-1] == "Paused"
+
+
+async def test_what_nobody_states_the_size_of_waits_for_the_room_that_it_wanted(tmp_path: Path) -> None:
+    async with deck() as it:
+        await it.queue("vague", files=(d.FileSpec(path="big.bin", url="https://h/big"),))
+        await it.append(d.DownloadPaused(download_id="vague-1", reason="no_space", needed_bytes=10**9), "vague")
+        await it.log.state("preset:vague")
+        disk = Disk(tmp_path, reserve_bytes=1000)
+        watcher = SpaceWatcher(queue=it.fold, planner=Planner(disk, it.fold), log=it.log, worker="me")
+        disk.free_bytes = 10**9
+        await watcher.look()
+        assert (await it.facts("vague"))[-1] == "Paused", "it would only find again that there is no room"
+        disk.free_bytes = 10**9 + 1000
+        await watcher.look()
+        assert (await it.facts("vague"))[-1] == "Resumed"
 
 
 async def test_permits_missing_twice_in_a_row_are_published_again() -> None:
@@ -95,7 +112,8 @@ async def test_each_runnable_fact_gets_one_permit_with_its_id() -> None:
         assert len(it.permits.published) == 2, "old history makes nothing run"
 
 
-async def test_staging_is_deleted_only_when_nobody_wants_it() -> None:
+async def test_staging_is_deleted_only_when_nobody_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloader.policies, "LOCKED_WAIT_S", 0.05)
     async with deck() as it:
         staging = FakeStaging()
         made = policies(it, staging)
@@ -118,3 +136,14 @@ async def test_staging_is_deleted_only_when_nobody_wants_it() -> None:
         await it.log.state("preset:wan")
         await made.clean(cancelled)
         assert staging.discarded == [], "retried meanwhile"
+
+
+async def test_staging_is_deleted_as_soon_as_its_writer_lets_go() -> None:
+    async with deck() as it:
+        staging = FakeStaging()
+        await it.queue()
+        await it.append(d.DownloadCancelled(download_id="wan-1", keep_partial=False))
+        staging.locked.add(FILES[0].path)
+        asyncio.get_running_loop().call_later(0.15, staging.locked.clear)
+        await policies(it, staging).clean(await last_record(it, "wan"))
+        assert staging.discarded == [spec.path for spec in FILES]

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 from downloader.pool import PoolSettings
-from downloader.transfer import LinkError, NoSpaceError, SourceError
+from downloader.transfer import FileResult, LinkError, NoSpaceError, SourceError
 from modeldeck_events import downloads as d
 from modeldeck_events import pools
 
 from tests.unit.downloader.builders import FILES, POOL
-from tests.unit.downloader.fakes import Deck, deck
+from tests.unit.downloader.fakes import Deck, FakeTransfer, deck
 
 A, B, C = (spec.path for spec in FILES)
 
@@ -165,6 +165,43 @@ async def test_a_retryable_failure_is_waited_out_and_a_final_one_is_not(it: Deck
         *("Queued", "Started", "RetryScheduled", "RetryBegan", "RetryScheduled", "RetryBegan", "FileCompleted"),
         *("FileFailed", "FileCompleted", "Failed"),
     ]
+
+
+async def test_a_server_that_asks_for_a_day_does_not_hold_up_the_queue(it: Deck) -> None:
+    it.transfer.planned[A] = [SourceError("rate_limited", "slow down", retryable=True, retry_after_s=86_400)]
+    await it.queue(files=(FILES[0],))
+    it.permit()
+    await it.until(lambda: phase(it) == "failed")
+    assert await it.facts() == ["Queued", "Started", "FileFailed", "Failed"]
+
+
+async def test_a_pause_counts_even_when_the_transfer_fails_at_the_same_moment(it: Deck) -> None:
+    it.transfer.hold = True
+
+    async def fails_when_cancelled(*args: object, **more: object) -> FileResult:
+        try:
+            return await FakeTransfer.fetch(it.transfer, *args, **more)  # type: ignore[arg-type]
+        except asyncio.CancelledError:
+            raise LinkError("closed_early", "at the same time", retryable=True) from None
+
+    it.transfer.fetch = fails_when_cancelled  # type: ignore[method-assign]
+    await it.queue()
+    permit = it.permit()
+    await it.until(lambda: it.transfer.asked)
+    await it.append(d.DownloadPaused(download_id="wan-1"))
+    await it.until(lambda: permit.ends)
+    assert len(it.transfer.asked) == 1
+    assert permit.ends == ["dropped", "done"]
+
+
+async def test_a_permit_on_which_the_worker_stumbles_is_let_go(it: Deck, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stumble(*_args: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(it.worker, "_use", stumble)
+    permit = it.permit()
+    await it.until(lambda: permit.ends)
+    assert permit.ends == ["dropped"], "else it would be kept alive and hold up the pool"
 
 
 async def test_the_last_try_without_progress_gives_the_file_up(it: Deck) -> None:

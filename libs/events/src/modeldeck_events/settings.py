@@ -80,7 +80,10 @@ def parse_bytes(text: str | int) -> int:
 def _parse_rate(text: Any) -> Any:
     if text is None or (isinstance(text, str) and text.strip().lower() in {"", "none", "off", "0"}):
         return None
-    return parse_bytes(text)
+    rate = parse_bytes(text)
+    if rate < 0:
+        raise ValueError(f"{text!r} is not a rate; write for example 50MB/s, or 0 for no limit")
+    return rate or None
 
 
 ByteSize = Annotated[int, BeforeValidator(parse_bytes)]

@@ -53,7 +53,7 @@ class Downloader(Service):
         queue = QueueFold(settings.pool, defaults)
         projector = self.folds([queue], subjects=queue.subjects)
         log = PoolLog(self.store, projector, queue)
-        permits = Permits(self.bus.nc, self.bus.js, settings.pool)
+        permits = Permits(self.bus, settings.pool)
         planner = Planner(ModelsDisk(settings.models, settings.disk_reserve), queue)
         worker_name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         tools = Tools(
@@ -122,7 +122,7 @@ def main() -> int:
         settings = load(Settings)
         settings.models.mkdir(parents=True, exist_ok=True)
         service = Downloader(settings)
-    except (SettingsError, ValueError) as error:
+    except (SettingsError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return service.run()

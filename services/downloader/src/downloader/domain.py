@@ -51,6 +51,7 @@ class Download(msgspec.Struct, frozen=True):
     failed: Mapping[str, d.DownloadFileFailed] = msgspec.field(default_factory=lambda: MappingProxyType({}))
     retry: d.DownloadRetryScheduled | None = None
     pause_reason: d.PauseReason | None = None
+    needed_bytes: int = 0
     keep_partial: bool = True
 
     @property
@@ -114,6 +115,7 @@ class ReportNoSpace:
     download_id: str
     attempt: int
     message: str
+    needed_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +211,10 @@ def _decide_worker(command: WorkerCommand, state: Download) -> tuple[d.DownloadE
         case Report(fact=fact):
             _check_claim(fact.download_id, fact.attempt, state)
             return _report(fact, state)
-        case ReportNoSpace(download_id=download_id, attempt=attempt, message=message):
+        case ReportNoSpace(download_id=download_id, attempt=attempt, message=message, needed_bytes=needed):
             _check_claim(download_id, attempt, state)
-            return (d.DownloadPaused(download_id=download_id, reason="no_space", message=message),)
+            paused = d.DownloadPaused(download_id=download_id, reason="no_space", message=message, needed_bytes=needed)
+            return (paused,)
         case ReportFinished(download_id=download_id, attempt=attempt):
             if state.phase in ("completed", "failed") and (download_id, attempt) == (state.download_id, state.attempt):
                 return ()  # reported before, and the answer was lost
@@ -302,8 +305,8 @@ def evolve(state: Download, event: d.DownloadEvent, seq: int = 0) -> Download:
             return replace(claimed, attempt=attempt, worker=worker, permit_seq=permit_seq, failed=_mapping({}))
         case d.DownloadMoved(priority=priority, rank=rank):
             return replace(state, priority=priority, rank=rank)
-        case d.DownloadPaused(reason=reason):
-            return replace(_calm(state, "paused"), pause_reason=reason)
+        case d.DownloadPaused(reason=reason, needed_bytes=needed):
+            return replace(_calm(state, "paused"), pause_reason=reason, needed_bytes=needed)
         case d.DownloadRetried(force=force):
             kept = _mapping({}) if force else state.completed
             again = _calm(state, "queued")
@@ -344,7 +347,7 @@ _PHASE_AFTER: dict[type[d.DownloadEvent], d.Phase] = {
 
 def _calm(state: Download, phase: d.Phase) -> Download:
     """Enter a phase in which nothing is waited for: no retry is scheduled and no pause has a reason."""
-    return replace(state, phase=phase, retry=None, pause_reason=None)
+    return replace(state, phase=phase, retry=None, pause_reason=None, needed_bytes=0)
 
 
 def _mapping(values: dict[str, _V]) -> Mapping[str, _V]:

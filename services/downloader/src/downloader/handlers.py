@@ -7,6 +7,7 @@ command that finds nothing to act on is refused (R-063 to R-065).
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -23,12 +24,14 @@ from downloader.outbox import SOURCE
 from downloader.planning import Planner, check_space
 from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
+from downloader.sources import check_public
 from downloader.transfer import TransferError
 
 MAX_FILES = 1000
 MAX_FILES_BYTES = 800_000
 """A fact has to fit into one message of the log, which is at most 1 MiB."""
 MAX_PRIORITY = 1_000_000
+_SHA256 = re.compile("[0-9a-fA-F]{64}")
 _STATUS = {
     d.PauseDownload: "paused",
     d.ResumeDownload: "resumed",
@@ -176,17 +179,21 @@ class Handlers:
         for spec in files:
             try:
                 self._check_path(spec.path)
+                check_public(spec.url)
             except TransferError as error:
                 raise CommandNotAllowedError(error.message, code=error.code, status=422) from error
-            if not spec.url.startswith(("https://", "http://")):
+            if spec.sha256 and not _SHA256.fullmatch(spec.sha256):
                 raise CommandNotAllowedError(
-                    f"{spec.path} has no http(s) URL to come from.", code="bad_url", status=422
+                    f"{spec.path}: a SHA-256 has 64 hexadecimal digits.", code="bad_hash", status=422
                 )
 
 
 def _distinct(files: tuple[d.FileSpec, ...]) -> tuple[d.FileSpec, ...]:
-    """Leave out what has no URL (R-042), and what is listed twice."""
-    return tuple({(spec.path, spec.url): spec for spec in files if spec.url}.values())
+    """Leave out what has no URL (R-042), and what is listed twice; a hash is written in one way."""
+    kept = {(spec.path, spec.url): spec for spec in files if spec.url}
+    return tuple(
+        msgspec.structs.replace(spec, sha256=spec.sha256.lower()) if spec.sha256 else spec for spec in kept.values()
+    )
 
 
 def _reply(seq: int, status: str, download_id: str) -> Reply:

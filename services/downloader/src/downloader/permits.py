@@ -16,9 +16,11 @@ from typing import TypeVar
 import msgspec
 import nats.errors
 import structlog
-from modeldeck_events import subjects, topology
+from modeldeck_events import delivery, subjects, topology
+from modeldeck_events.bus import Bus
 from modeldeck_events.connection import Connection
-from modeldeck_events.errors import UnavailableError
+from modeldeck_events.errors import PoisonError, UnavailableError
+from modeldeck_events.message import UNREADABLE
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -47,7 +49,7 @@ class Permit:
 
     seq: int
     deliveries: int
-    body: PermitBody | None
+    body: PermitBody
     _message: Msg
     _nc: Connection
     _heartbeat: asyncio.Task[None] | None = None
@@ -98,9 +100,10 @@ class Permit:
 class Permits:
     """The permits of one pool. Methods raise UnavailableError when JetStream does not answer."""
 
-    def __init__(self, nc: Connection, js: JetStreamContext, pool: str) -> None:
-        self._nc = nc
-        self._js = js
+    def __init__(self, bus: Bus, pool: str) -> None:
+        self._bus = bus
+        self._nc = bus.nc
+        self._js = bus.js
         self._subject = subjects.permit(pool)
         self._durable = f"downloader-workers-{pool}"
         self._subscription: JetStreamContext.PullSubscription | None = None
@@ -134,11 +137,13 @@ class Permits:
 
     async def check(self) -> None:
         """Notice a consumer that was deleted under us; the next `ensure` makes it again."""
+        existed = self._ensured is not None
         await self._nc.wait_usable(5)
         try:
             info = await self._js.consumer_info(topology.JOBS, self._durable)
         except NotFoundError:
-            _log.warning("the workers' consumer is gone; making it again", durable=self._durable)
+            if existed:  # else nobody has made it yet
+                _log.warning("the workers' consumer is gone; making it again", durable=self._durable)
             self._ensured = None
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"the consumer {self._durable} did not answer: {error}") from error
@@ -160,7 +165,7 @@ class Permits:
             raise UnavailableError(f"no permit can be had: {error}") from error
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"no permit can be had: {error}") from error
-        return self._permit(message)
+        return await self._permit(message)
 
     async def publish(self, body: PermitBody, *, dedupe_id: str) -> None:
         """Publish a permit; one with the same dedupe id within two minutes is the same permit."""
@@ -192,12 +197,14 @@ class Permits:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.unsubscribe()
 
-    def _permit(self, message: Msg) -> Permit:
+    async def _permit(self, message: Msg) -> Permit | None:
+        """Return the permit, kept alive; a broken one becomes a dead letter: a lost permit is published again."""
         try:
             body = msgspec.json.decode(message.data, type=PermitBody)
-        except msgspec.DecodeError as error:
-            _log.warning("permit without a readable body", subject=message.subject, reason=str(error))
-            body = None
+        except UNREADABLE as error:
+            await delivery.dead_letter(self._bus, self._durable, message, PoisonError(f"not a permit: {error}"))
+            await self._call(message.term())
+            return None
         metadata = message.metadata
         permit = Permit(metadata.sequence.stream, metadata.num_delivered or 1, body, message, self._nc)
         permit.keep_alive()

@@ -5,6 +5,7 @@ Both are durable: a process killed between the fact and its consequence leaves t
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 import structlog
@@ -20,7 +21,9 @@ from downloader.transfer import LockedError
 
 RUNNABLE = (d.DownloadQueued, d.DownloadResumed, d.DownloadRetried, d.DownloadInterrupted)
 FOLD_TIMEOUT_S = 5.0
-LOCKED_DELAY_S = 1.0
+LOCKED_WAIT_S = 10.0
+LOCKED_POLL_S = 0.1
+LOCKED_DELAY_S = 15.0
 _log = structlog.get_logger(__name__)
 
 
@@ -73,10 +76,18 @@ class Policies:
             if spec.path in wanted:
                 _log.info("staged bytes kept for another download", path=spec.path, download_id=event.download_id)
                 continue
+            await self._discard(spec.path)
+
+    async def _discard(self, path: str) -> None:
+        """Delete what is staged as soon as the transfer has let go of it: it syncs first what it has."""
+        deadline = asyncio.get_running_loop().time() + LOCKED_WAIT_S
+        while True:
             try:
-                await self._transfer.discard(spec.path)
+                return await self._transfer.discard(path)
             except LockedError as error:
-                raise TransientError(f"{spec.path} is still being closed", delay_s=LOCKED_DELAY_S) from error
+                if asyncio.get_running_loop().time() > deadline:
+                    raise TransientError(f"{path} is still being written", delay_s=LOCKED_DELAY_S) from error
+            await asyncio.sleep(LOCKED_POLL_S)
 
     async def _present(self, record: Record, event: d.DownloadEvent) -> Download:
         if not await self._projector.wait_for(record.seq, FOLD_TIMEOUT_S):

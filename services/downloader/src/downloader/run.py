@@ -36,6 +36,8 @@ from downloader.transfer import (
 
 LOCKED_POLL_S = 0.5
 SIGN_OF_LIFE_S = 1.0
+LONGEST_WAIT_S = 3600.0
+"""Whom a server asks to wait longer than this gives the file up: a waiting download holds up the ones behind it."""
 
 StopReason = Literal["fact", "queue_paused", "shutdown"]
 
@@ -161,7 +163,7 @@ class Run:
                     await asyncio.sleep(LOCKED_POLL_S)
                     locked = 0
             except NoSpaceError as error:
-                self._outbox.post(ReportNoSpace(self.download_id, self.attempt, error.message))
+                self._outbox.post(ReportNoSpace(self.download_id, self.attempt, error.message, error.needed_bytes))
                 return
         await self._publish()
         self._outbox.post(ReportFinished(self.download_id, self.attempt))
@@ -187,7 +189,8 @@ class Run:
             except TransferError as error:
                 failure = d.FailureInfo(code=error.code, message=error.message, host=error.host, status=error.status)
                 may_retry = budget.failed(fetched_bytes=error.fetched_bytes, discarded=error.code == "source_changed")
-                if not (error.retryable and may_retry):
+                too_long = (error.retry_after_s or 0) > LONGEST_WAIT_S
+                if too_long or not (error.retryable and may_retry):
                     self._give_up(spec, failure, budget.tries)
                     return
                 await self._wait_for_retry(spec, failure, budget, error.retry_after_s)
@@ -204,6 +207,10 @@ class Run:
         self._transferring = True
         try:
             return await self._tools.transfer.fetch(request, on_progress=on_progress, known=self._tools.known)
+        except TransferError as error:
+            if self.stopped is not None:  # both at once: a task group tells its errors and forgets the cancellation
+                raise asyncio.CancelledError from error
+            raise
         finally:
             self._transferring = False
 

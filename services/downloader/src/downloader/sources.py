@@ -15,7 +15,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
 from downloader.errors import RefusedError
 
@@ -38,6 +38,9 @@ DEFAULT_ALLOWED_HOSTS = (
 )
 HUGGING_FACE = "huggingface.co"
 CIVITAI = "civitai.com"
+TOKEN_SETTINGS = {HUGGING_FACE: "HF_TOKEN", CIVITAI: "CIVITAI_TOKEN"}
+_CREDENTIALS = frozenset({"token", "access_token", "api_key", "apikey", "password"})
+_SECRETS = re.compile(r"(?<=//)[^/?#]*@|[?#].*", re.DOTALL)
 _UNFIT = re.compile(r"[\x00-\x20\x7f\\]")
 _PATH_SAFE = "/%:@!$&'()*+,;=~-._"
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
@@ -103,22 +106,50 @@ class _Mirror:
 
 def parse_url(url: str, *, code: str = "bad_url") -> Hop:
     """Take an absolute http(s) URL apart; RefusedError(code) for anything odd."""
+    shown = _shown(url)
     if _UNFIT.search(url):
-        raise RefusedError(code, f"The URL {url[:200]!r} has spaces, control characters or backslashes in it.")
+        raise RefusedError(code, f"The URL {shown} has spaces, control characters or backslashes in it.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-        host = host.encode("idna").decode() if host and not host.isascii() else host
-    except ValueError as error:
-        raise RefusedError(code, f"{url[:200]!r} is not a URL: {error}.") from None
+        host = host.encode("idna").decode() if host else host  # refuses labels that no resolver takes, too
+    except ValueError:
+        raise RefusedError(code, f"{shown} is not a URL.") from None
     if parts.scheme not in DEFAULT_PORTS or not host:
-        raise RefusedError(code, f"{url[:200]!r} is not an http(s) URL with a host.")
+        raise RefusedError(code, f"{shown} is not an http(s) URL with a host.")
+    if any(unquote(part) in (".", "..") for part in parts.path.split("/")):
+        raise RefusedError(code, f"The URL {shown} has the part . or .. in its path.")
     if parts.username is not None or parts.password is not None:
         raise RefusedError(code, "A URL must not carry a user or password; set the host's token instead.")
     target = quote(parts.path or "/", safe=_PATH_SAFE)
     if parts.query:
         target += "?" + quote(parts.query, safe=_PATH_SAFE + "?")
     return Hop(parts.scheme, host.lower(), port or DEFAULT_PORTS[parts.scheme], target)
+
+
+def check_public(url: str) -> None:
+    """Raise RefusedError("bad_url") for what is no http(s) URL or carries a credential: the log keeps URLs for ever."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise RefusedError("bad_url", "That is not a URL.") from None
+    if parts.scheme not in DEFAULT_PORTS:
+        raise RefusedError("bad_url", f"{_shown(url)} is not an http(s) URL.")
+    if "@" in parts.netloc or _CREDENTIALS & {name.lower() for name, _ in parse_qsl(parts.query)}:
+        message = f"The URL {_shown(url)} carries a credential. Leave it out and set the host's token instead."
+        raise RefusedError("bad_url", message)
+
+
+def _shown(url: str) -> str:
+    """Return what of a URL may be shown and kept: user, password and query may be secrets."""
+    return repr(_SECRETS.sub("", url)[:200])
+
+
+def _bearer(setting: str, token: str) -> str:
+    token = token.strip()
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise ValueError(f"{setting}: a token has no spaces, line breaks or characters beyond ASCII in it")
+    return f"Bearer {token}"
 
 
 def _parse_entry(text: str) -> _Entry:
@@ -146,15 +177,17 @@ class Sources:
         civitai_token: str | None = None,
     ) -> None:
         self._entries = [_parse_entry(entry) for entry in allowed_hosts]
-        self._tokens = {
-            host: f"Bearer {token}" for host, token in ((HUGGING_FACE, hf_token), (CIVITAI, civitai_token)) if token
-        }
+        tokens = {HUGGING_FACE: hf_token, CIVITAI: civitai_token}
+        self._tokens = {host: _bearer(TOKEN_SETTINGS[host], token) for host, token in tokens.items() if token}
         self._mirrors: dict[str, _Mirror] = {}
         trusted = {name.strip().rstrip("/").lower() for name in trusted_mirrors}
-        if hf_endpoint and parse_url(hf_endpoint).origin != ("https", HUGGING_FACE, 443):
-            self._add_mirror(HUGGING_FACE, hf_endpoint, {HUGGING_FACE})
-        for host, base in (mirrors or {}).items():
-            self._add_mirror(host, base, trusted)
+        try:
+            if hf_endpoint and parse_url(hf_endpoint).origin != ("https", HUGGING_FACE, 443):
+                self._add_mirror(HUGGING_FACE, hf_endpoint, {HUGGING_FACE})
+            for host, base in (mirrors or {}).items():
+                self._add_mirror(host, base, trusted)
+        except RefusedError as error:
+            raise ValueError(f"HF_ENDPOINT or MODELDECK_MIRRORS: {error.message}") from None
 
     def _add_mirror(self, host: str, base_url: str, trusted: set[str]) -> None:
         host, base = host.strip().lower(), parse_url(base_url)
@@ -203,17 +236,18 @@ class Sources:
         return replace(hop, listed_literally=any(entry.literal for entry in matching))
 
     def _token_of(self, hop: Hop) -> str | None:
-        if hop.origin == ("https", hop.host, 443):
-            return self._tokens.get(hop.host)
+        if hop.origin == ("https", hop.host, 443) and hop.host in self._tokens:
+            return self._tokens[hop.host]
         hub = self._mirrors.get(HUGGING_FACE)  # HF_ENDPOINT named directly in a URL is the hub itself
-        if hub is not None and hub.trusted and hop.origin == hub.base.origin and hop.target.startswith(hub.base.target):
+        below = hub is not None and hop.target.startswith(f"{hub.base.target}/")
+        if hub is not None and hub.trusted and hop.origin == hub.base.origin and below:
             return self._tokens.get(HUGGING_FACE)
         return None
 
     def token_name(self, host: str) -> str | None:
         """Return the setting that holds the token for a host, for messages."""
         bare = next((name for name, mirror in self._mirrors.items() if mirror.base.netloc == host), host)
-        return {HUGGING_FACE: "HF_TOKEN", CIVITAI: "CIVITAI_TOKEN"}.get(bare)
+        return TOKEN_SETTINGS.get(bare)
 
 
 def check_address(hop: Hop, address: str) -> None:

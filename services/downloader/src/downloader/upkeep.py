@@ -95,4 +95,6 @@ class SpaceWatcher:
 
     def _has_room(self, state: Download) -> bool:
         files = [spec for spec in state.files if spec.path not in state.completed]
-        return bool(files) and self._planner.has_room(files, at_least_bytes=SMALLEST_ROOM_BYTES)
+        # What was missing when it stopped counts, too: else one whose size nobody states would start again and again.
+        wanted = max(SMALLEST_ROOM_BYTES, state.needed_bytes)
+        return bool(files) and self._planner.has_room(files, at_least_bytes=wanted)

@@ -134,16 +134,17 @@ class Worker:
             return
         body = permit.body
         try:
-            if (
-                body is not None
-                and body.epoch == self._projector.epoch
-                and not await self._projector.wait_for(body.seq, FOLD_TIMEOUT_S)
-            ):
+            same_log = body.epoch == self._projector.epoch
+            if same_log and not await self._projector.wait_for(body.seq, FOLD_TIMEOUT_S):
                 await permit.give_back(BUSY_DELAY_S)
                 return
             await self._use(permit)
         except UnavailableError:
             await permit.give_back(BUSY_DELAY_S)
+            raise
+        except BaseException:
+            if permit.seq not in self._slots:
+                permit.drop()  # kept alive by nobody's hands, it would hold up the pool for ever
             raise
 
     async def _use(self, permit: Permit) -> None:
