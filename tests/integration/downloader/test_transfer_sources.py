@@ -155,7 +155,7 @@ async def test_the_address_really_connected_to_is_checked_too(tmp_path: Path, mo
 
     public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", 443))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: public)
-    monkeypatch.setattr("downloader.transfer.client.start_connection", dial)
+    monkeypatch.setattr("downloader.transfer.dialing.start_connection", dial)
     with listener:
         error = await refused(tmp_path, "https://huggingface.co/a.bin")
     assert error.code == "address_not_allowed"

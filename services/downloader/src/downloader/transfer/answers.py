@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from downloader.errors import SourceError
 from downloader.sources import Hop, Sources
 from downloader.transfer.headers import parse_retry_after
-from downloader.transfer.http import Response
+from downloader.transfer.response import Response
 
 MAX_DETAIL_CHARS = 200
 

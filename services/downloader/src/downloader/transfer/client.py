@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aiohappyeyeballs import start_connection
-
 from downloader.errors import LinkError
 from downloader.limits import BandwidthLimiter
-from downloader.sources import Hop, check_address
-from downloader.transfer.http import USER_AGENT, Connection, Method, Response, keep_window_near
+from downloader.sources import Hop
+from downloader.transfer.connection import USER_AGENT, Connection, Method
+from downloader.transfer.dialing import dial
+from downloader.transfer.response import Response
+from downloader.transfer.tls import TlsLink, feed_buffer
 
-HAPPY_EYEBALLS_DELAY_S = 0.25
 CONNECT_TIMEOUT_S = 30.0
 IDLE_S = 15.0
 MAX_IDLE = 32
-
-AddressInfo = tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
 
 class HttpClient:
@@ -32,6 +29,7 @@ class HttpClient:
         self._limiter = limiter
         self._stall_timeout_s = stall_timeout_s
         self._ssl = ssl_context
+        self._feed: memoryview | None = None
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
 
@@ -48,12 +46,12 @@ class HttpClient:
             fields.append(("Authorization", hop.authorization))
         while (kept := self._kept(hop)) is not None:
             try:
-                return await kept.ask(fields, method)
+                return Response(kept, hop, await kept.ask(fields, method))
             except LinkError as error:
                 if error.code != "closed_early":
                     raise
         connection = await self._connect(hop)
-        return await connection.ask(fields, method)
+        return Response(connection, hop, await connection.ask(fields, method))
 
     def release(self, response: Response) -> None:
         """Give a finished response's connection back for the next request, or close it. Counts once."""
@@ -103,21 +101,10 @@ class HttpClient:
         return None
 
     async def _connect(self, hop: Hop) -> Connection:
-        loop = asyncio.get_running_loop()
         limit_s = min(CONNECT_TIMEOUT_S, self._stall_timeout_s)
         try:
             async with asyncio.timeout(limit_s):
-                sock = await self._dial(hop)
-                try:
-                    _, connection = await loop.create_connection(
-                        lambda: Connection(hop, self._limiter, self._stall_timeout_s),
-                        sock=sock,
-                        ssl=self._tls() if hop.scheme == "https" else None,
-                        server_hostname=hop.host if hop.scheme == "https" else None,
-                    )
-                except BaseException:
-                    sock.close()
-                    raise
+                connection = await self._open_link(hop)
         except ssl.SSLError as error:
             message = f"The TLS connection to {hop.netloc} failed: {error.reason or error}."
             certificate = isinstance(error, ssl.SSLCertVerificationError)
@@ -131,21 +118,24 @@ class HttpClient:
         self._open = {each for each in self._open if not each.closed} | {connection}
         return connection
 
-    async def _dial(self, hop: Hop) -> socket.socket:
-        """Connect to an address that was checked, and check the peer that was really reached."""
+    async def _open_link(self, hop: Hop) -> Connection:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(hop.host, hop.port, type=socket.SOCK_STREAM)
-        for info in found:
-            check_address(hop, str(info[4][0]))
-        sock = await start_connection(found, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S, interleave=1)
+        connection = Connection(hop, self._limiter, self._stall_timeout_s)
+        link = TlsLink(self._tls(), hop.host, connection, self._feed_buffer()) if hop.scheme == "https" else None
+        sock = await dial(hop)
         try:
-            check_address(hop, str(sock.getpeername()[0]))
+            await loop.create_connection(lambda: link or connection, sock=sock)
         except BaseException:
             sock.close()
             raise
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        keep_window_near(sock)
-        return sock
+        if link is not None:
+            await link.secure()
+        return connection
+
+    def _feed_buffer(self) -> memoryview:
+        if self._feed is None:
+            self._feed = feed_buffer()
+        return self._feed
 
     def _tls(self) -> ssl.SSLContext:
         if self._ssl is None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from downloader.errors import TransferError
-from downloader.transfer.http import Response
+from downloader.transfer.response import Response
 from downloader.transfer.segments import Segment, SegmentPlan
 from downloader.transfer.staging import ALIGNMENT
 

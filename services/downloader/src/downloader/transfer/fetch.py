@@ -21,11 +21,11 @@ from downloader.transfer.blocks import LARGE_BLOCK_BYTES, SMALL_BLOCK_BYTES, Blo
 from downloader.transfer.client import HttpClient
 from downloader.transfer.crew import FIRST_SEGMENT_BYTES, Crew
 from downloader.transfer.headers import ContentRange, parse_content_range, strong_validator
-from downloader.transfer.http import Response
 from downloader.transfer.journal import Identity
 from downloader.transfer.locator import Locator, Stated
 from downloader.transfer.model import FileRequest
 from downloader.transfer.pipeline import Pipeline
+from downloader.transfer.response import Response
 from downloader.transfer.segments import Segment, SegmentPlan
 from downloader.transfer.sink import SegmentSink
 from downloader.transfer.staging import Staging

@@ -8,8 +8,9 @@ from downloader.errors import RefusedError, SourceError
 from downloader.sources import Hop, Sources
 from downloader.transfer.answers import refusal
 from downloader.transfer.client import HttpClient
+from downloader.transfer.connection import Method
 from downloader.transfer.headers import linked_sha256, parse_length
-from downloader.transfer.http import Method, Response
+from downloader.transfer.response import Response
 from downloader.transfer.verify import HTML_TYPES
 
 MAX_REDIRECTS = 10

@@ -12,7 +12,7 @@ from downloader.transfer.staging import ALIGNMENT
 
 
 class SegmentSink:
-    """A body sink (see `http.BodySink`) for one segment. `flush` must be called at the end, however it ends.
+    """A body sink (see `connection.BodySink`) for one segment. `flush` must be called at the end, however it ends.
 
     `look_at_first` sees the first bytes of the file before they are written and may raise a TransferError, which is
     kept in `error` and ends the body.

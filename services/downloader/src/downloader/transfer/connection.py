@@ -4,15 +4,12 @@ A general client copies every body several times (socket, parser, stream, caller
 most of the cost. Here the socket is read into the block that is later hashed and written. Only heads, chunked bodies
 and the few body bytes that arrive with a head take the slow way.
 
-Nothing here follows redirects, retries, or knows files: see `fetch`.
+Nothing here follows redirects, retries, or knows files: see `fetch`. With TLS, `tls` stands in between.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import socket
-import struct
 from collections.abc import Callable
 from typing import Literal, Protocol, TypeAlias, cast
 
@@ -21,16 +18,12 @@ import h11
 from downloader.errors import LinkError, SourceError, TransferError
 from downloader.limits import BandwidthLimiter
 from downloader.sources import Hop
-from downloader.transfer.headers import parse_length
+from downloader.transfer.framing import NO_BODY, framing_of
 
 USER_AGENT = "modeldeck/0.1"
 HEAD_BYTES = 16 << 10
 PARSED_READ_BYTES = 64 << 10
 MAX_HEAD_BYTES = 64 << 10
-# On a near link a large window holds no more speed, only bytes that a kill would have us fetch again.
-NEAR_RTT_US = 2000
-NEAR_WINDOW_BYTES = 1 << 20
-_TCP_INFO_RTT = struct.Struct("=68xI")
 
 
 class BodySink(Protocol):
@@ -47,61 +40,23 @@ class BodySink(Protocol):
         """Take the first bytes of the buffer that `get_buffer` gave."""
 
 
-class Response:
-    """A response head, and the body still on the wire: receive it, drain it, or close."""
+class Link(Protocol):
+    """What carries a connection's bytes: a socket's transport, or TLS on top of one."""
 
-    def __init__(self, connection: Connection, hop: Hop, head: h11.Response) -> None:
-        self.hop = hop
-        self.status = head.status_code
-        self.headers: dict[str, str] = {}
-        for raw_name, raw_value in head.headers:
-            name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
-            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
-        self.connection = connection
-        self.released = False
+    def write(self, data: bytes) -> None:
+        """Send."""
 
-    @property
-    def length(self) -> int | None:
-        """The body's length, when it is framed by a length."""
-        return self.connection.length
+    def pause_reading(self) -> None:
+        """Give no more bytes."""
 
-    @property
-    def ends_by_close(self) -> bool:
-        """True when only the end of the connection ends the body: its wholeness cannot be seen."""
-        return self.connection.ends_by_close
+    def resume_reading(self) -> None:
+        """Give bytes again."""
 
-    async def receive(self, sink: BodySink) -> None:
-        """Receive until the body ends or the sink is satisfied; LinkError when the connection ends or stalls first."""
-        await self.connection.receive(sink)
-
-    async def drain(self) -> None:
-        """Use up a small body that nobody wants, so that the connection can serve again; close on a large one."""
-        length = self.length
-        if length is None or length > PARSED_READ_BYTES:
-            self.close()
-            return
-        with contextlib.suppress(LinkError):
-            await self.connection.receive(_Discarding())
-
-    def close(self) -> None:
-        """Close the connection unless its response was read to the end."""
-        self.connection.close_unless_idle()
+    def abort(self) -> None:
+        """Close at once."""
 
 
 Method: TypeAlias = Literal["GET", "HEAD"]
-
-
-class _Discarding:
-    satisfied = False
-
-    def __init__(self) -> None:
-        self._scratch = memoryview(bytearray(PARSED_READ_BYTES))
-
-    def get_buffer(self, wake: Callable[[], None]) -> memoryview | None:  # noqa: ARG002
-        return self._scratch
-
-    def filled(self, size_bytes: int) -> None:
-        pass
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -112,16 +67,15 @@ class Connection(asyncio.BufferedProtocol):
         self.idle = False
         self.closed = False
         self.gone = asyncio.Event()
-        self.length: int | None = None
-        self.ends_by_close = False
+        self.framing = NO_BODY  # of the current response
         self.idle_since = 0.0
         self._loop = asyncio.get_running_loop()
         self._limiter = limiter
         self._stall_timeout_s = stall_timeout_s
-        self._transport: asyncio.Transport | None = None
+        self._link: Link | None = None
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._keep_alive = False
-        self._bodiless = False
+        self._method: Method = "GET"
         self._scratch = memoryview(bytearray(HEAD_BYTES))
         self._view: memoryview | None = None  # where the socket is read to: the scratch or the sink's buffer
         self._direct = False
@@ -139,8 +93,12 @@ class Connection(asyncio.BufferedProtocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast("asyncio.Transport", transport)
+        """Keep the transport of a connection without TLS."""
+        self.attach(cast("asyncio.Transport", transport))
+
+    def attach(self, link: Link) -> None:
+        """Keep what carries the bytes, which is reading already."""
+        self._link = link
         self._view = self._scratch
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
@@ -177,7 +135,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """Let the end of the connection end a body that is framed by nothing else."""
-        if self._body is not None and self.ends_by_close:
+        if self._body is not None and self.framing.ends_by_close:
             self._ended = True
             self._feed(b"")
             self._pump(free=True)
@@ -198,30 +156,29 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the client calls
 
-    async def ask(self, headers: list[tuple[str, str]], method: Method = "GET") -> Response:
-        """Send a request and return the head of its answer."""
-        if self._transport is None or self.closed:
+    async def ask(self, headers: list[tuple[str, str]], method: Method = "GET") -> h11.Response:
+        """Send a request and return the head of its answer; `framing` tells how its body is framed."""
+        if self._link is None or self.closed:
             raise self._closed_early(None)
         self.idle = self._complete = False
-        self._bodiless = method == "HEAD"
+        self._method = method
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         request = h11.Request(method=method, target=self.hop.target, headers=headers)
         self._head = self._loop.create_future()
         self._read_into_scratch()
         self._start_watch()
         payload = (self._parser.send(request) or b"") + (self._parser.send(h11.EndOfMessage()) or b"")
-        self._transport.write(payload)
+        self._link.write(payload)
         try:
-            head = await self._head
+            return await self._head
         except BaseException:
             self.abort()
             raise
         finally:
             self._head = None
-        return Response(self, self.hop, head)
 
     async def receive(self, sink: BodySink) -> None:
-        """See `Response.receive`."""
+        """Receive the body until its end or the sink is satisfied; LinkError when the link ends or stalls first."""
         if self._complete:
             return
         if self.closed and not self._early:
@@ -247,8 +204,8 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Close at once."""
         self.idle = False
-        if self._transport is not None:
-            self._transport.abort()
+        if self._link is not None:
+            self._link.abort()
 
     # Heads
 
@@ -283,20 +240,16 @@ class Connection(asyncio.BufferedProtocol):
                 self._fail(self._nonsense(ValueError("an answer without a head")))
 
     def _frame(self, head: h11.Response) -> None:
-        fields = {name.lower(): value for name, value in head.headers}
-        chunked = b"transfer-encoding" in fields
-        stated = parse_length(fields.get(b"content-length", b"").decode("latin-1"))
-        bodiless = self._bodiless or head.status_code in (204, 304)
-        self.length = 0 if bodiless else (None if chunked else stated)
-        self.ends_by_close = self.length is None and not chunked
-        tokens = {token.strip().lower() for token in fields.get(b"connection", b"").split(b",")}
-        self._keep_alive = head.http_version == b"1.1" and b"close" not in tokens and not self.ends_by_close
-        self._left = self.length or 0
+        self.framing = framing_of(head, asked_by_head=self._method == "HEAD")
+        length = self.framing.length
+        self._left = length or 0
         self._early = memoryview(b"")
-        if self.length is not None:
-            self._early = memoryview(self._parser.trailing_data[0])[: self.length]
-            self._keep_alive = self._keep_alive and len(self._parser.trailing_data[0]) <= self.length
-            if not self.length:
+        self._keep_alive = self.framing.keep_alive
+        if length is not None:
+            came_along = self._parser.trailing_data[0]
+            self._early = memoryview(came_along)[:length]
+            self._keep_alive = self._keep_alive and len(came_along) <= length
+            if not length:
                 self._finish()
 
     # Bodies
@@ -304,7 +257,7 @@ class Connection(asyncio.BufferedProtocol):
     def _pump(self, *, free: bool) -> None:
         """Move what is at hand into the sink, then read on, or pause until the sink or the limiter says go."""
         while self._body is not None and not self._body.done() and self._sink is not None:
-            if self.length is not None and not self._left and not self._early:
+            if self.framing.length is not None and not self._left and not self._early:
                 self._finish()
                 return
             if self._sink.satisfied:
@@ -314,7 +267,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._early:
                 if not self._take_early(self._sink):
                     return
-            elif self.length is not None:
+            elif self.framing.length is not None:
                 self._read_directly(self._sink, free=free)
                 return
             elif not self._parse_body():
@@ -333,7 +286,7 @@ class Connection(asyncio.BufferedProtocol):
         view[:size] = self._early[:size]
         self._early = self._early[size:]
         sink.filled(size)
-        if self.length is not None:
+        if self.framing.length is not None:
             self._left -= size
         return True
 
@@ -379,8 +332,8 @@ class Connection(asyncio.BufferedProtocol):
             self._body.set_result(None)
         if self.idle:
             self._read_into_scratch()  # to see the server close it
-        elif self._transport is not None:
-            self._transport.abort()
+        elif self._link is not None:
+            self._link.abort()
 
     # Reading, pausing, stalling
 
@@ -389,16 +342,16 @@ class Connection(asyncio.BufferedProtocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        if not self._reading and self._transport is not None and not self.closed:
+        if not self._reading and self._link is not None and not self.closed:
             self._reading = True
             self._last_byte_at = self._loop.time()
-            self._transport.resume_reading()
+            self._link.resume_reading()
 
     def _pause(self) -> None:
-        if self._reading and self._transport is not None and not self.closed:
+        if self._reading and self._link is not None and not self.closed:
             self._reading = False
             self._view = None
-            self._transport.pause_reading()
+            self._link.pause_reading()
 
     def _wait_for_limiter(self) -> None:
         self._pause()
@@ -432,13 +385,3 @@ class Connection(asyncio.BufferedProtocol):
 
 def _why(exc: Exception | None) -> str:
     return f" ({exc})" if exc is not None and str(exc) else ""
-
-
-def keep_window_near(sock: socket.socket) -> None:
-    """Bound what the kernel holds for us on a near link, where the server's log would count it as sent."""
-    if not hasattr(socket, "TCP_INFO") or not hasattr(socket, "TCP_WINDOW_CLAMP"):
-        return
-    with contextlib.suppress(OSError):
-        (rtt_us,) = _TCP_INFO_RTT.unpack_from(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104))
-        if rtt_us < NEAR_RTT_US:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, NEAR_WINDOW_BYTES)
