@@ -6,6 +6,8 @@ from typing import Literal
 
 from modeldeck_events import downloads as d
 from modeldeck_events import envelope
+from modeldeck_events.generations import GenerationEvent
+from modeldeck_events.generations import subject as generation_subject
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
 from modeldeck_events.modelfiles import subject as modelfile_subject
@@ -102,6 +104,8 @@ def subject_of(event: Event, targets: dict[str, str]) -> str:
             return preset_subject(event.preset_id)
         case ModelFileFound() | ModelFileGone():
             return modelfile_subject(event.pool, event.path)
+        case GenerationEvent():
+            return generation_subject(event.source, event.generation_id)
         case ActivityCleared():
             return user_subject(event.user_id)
         case _:

@@ -7,6 +7,7 @@ import pytest
 from gateway.boards.fold import Boards
 from gateway.boards.queue import queue_object
 from modeldeck_events import downloads as d
+from modeldeck_events import generations as g
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileGone
 from modeldeck_events.pools import PoolConfigured
@@ -348,6 +349,28 @@ class TestActivity:
         boards = folded(CatalogRefreshFailed(source="s", code="bad_yaml", message="It is not YAML."))
         (entry,) = boards.activity.state()["activities"]
         assert (entry["id"], entry["category"], entry["status"]) == ("cat_1", "system", "failed")
+
+    def test_generations_are_told_with_their_outcome(self) -> None:
+        box = "box:8188"
+        boards = folded(
+            g.GenerationStarted(source=box, generation_id="a/1", workflow="Portrait"),
+            g.GenerationProgressed(source=box, generation_id="a/1", percent=50.0),
+            g.GenerationCompleted(
+                source=box, generation_id="a/1", workflow="Portrait", output_count=2, duration_s=204.0
+            ),
+            g.GenerationFailed(source=box, generation_id="2", error="CUDA out of memory"),
+            g.GenerationInterrupted(source=box, generation_id="3", project_id="film"),
+        )
+        entries = boards.activity.state()["activities"]
+        assert [(e["id"], e["status"], e["title"], e["subtitle"]) for e in entries] == [
+            ("gen_5", "cancelled", "Generation", "Interrupted"),
+            ("gen_4", "failed", "Generation", "CUDA out of memory"),
+            ("gen_3", "completed", "Portrait", "2 outputs in 3m 24s"),
+            ("gen_1", "started", "Portrait", "Generation started"),
+        ]
+        assert (entries[2]["type"], entries[2]["link"]) == ("generation", "/gallery?item=a%2F1")
+        assert (entries[0]["project_id"], "project_id" in entries[1]) == ("film", False)
+        assert len(boards.activity.newest("local", limit=9, category="generation")) == 4
 
     def test_clearing_hides_for_that_user_only(self) -> None:
         boards = folded(queued("one"), ActivityCleared(user_id="local", up_to_seq=1), started("one"))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 from modeldeck_events import downloads as d
+from modeldeck_events import generations as g
 from modeldeck_events import presets as p
 from modeldeck_events import system as s
 from modeldeck_events.store import Record
@@ -23,7 +24,7 @@ from gateway.boards.board import Json, known
 from gateway.boards.downloads import Downloads
 
 KEPT = 1000
-SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>")
+SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>", "evt.generation.>")
 """Where the facts stand that can become entries."""
 
 Named = Callable[[str], d.Target | None]
@@ -50,6 +51,9 @@ def entry(record: Record, named: Named) -> Json | None:
     if isinstance(event, d.DownloadEvent):
         told = _tell_download(event)
         return _download_entry(record, event, told, named) if told else None
+    if isinstance(event, g.GenerationEvent):
+        told = _tell_generation(event)
+        return _generation_entry(record, event, told) if told else None
     match event:
         case p.CatalogRefreshed():
             subtitle = f"{event.total_presets} presets, {event.published} new or changed, {event.withdrawn} withdrawn"
@@ -178,6 +182,10 @@ _TELLING: frozenset[type] = frozenset(
         d.DownloadCompleted,
         d.DownloadFailed,
         d.DownloadCancelled,
+        g.GenerationStarted,
+        g.GenerationCompleted,
+        g.GenerationFailed,
+        g.GenerationInterrupted,
         p.CatalogRefreshed,
         p.CatalogRefreshFailed,
         s.MessageDeadLettered,
@@ -209,6 +217,37 @@ def _tell_download(event: d.DownloadEvent) -> Told | None:
         case d.DownloadCancelled():
             return Told("cancelled", "Cancelled" if event.keep_partial else "Cancelled, partial files deleted")
     return None
+
+
+def _tell_generation(event: g.GenerationEvent) -> Told | None:
+    match event:
+        case g.GenerationStarted():
+            return Told("started", "Generation started")
+        case g.GenerationCompleted():
+            made = "1 output" if event.output_count == 1 else f"{event.output_count} outputs"
+            return Told(
+                "completed", made if event.duration_s is None else f"{made} in {words.duration(event.duration_s)}"
+            )
+        case g.GenerationFailed():
+            return Told("failed", event.error)
+        case g.GenerationInterrupted():
+            return Told("cancelled", "Interrupted")
+    return None
+
+
+def _generation_entry(record: Record, event: g.GenerationEvent, told: Told) -> Json:
+    return known(
+        id=f"gen_{record.seq}",
+        type="generation",
+        category="job",
+        status=told.status,
+        title=event.workflow or "Generation",
+        subtitle=told.subtitle,
+        timestamp=words.time(record.time),
+        link=f"/gallery?item={quote(event.generation_id, safe='')}",
+        generation_id=event.generation_id,
+        project_id=event.project_id or None,
+    )
 
 
 def _download_entry(record: Record, event: d.DownloadEvent, told: Told, named: Named) -> Json:
