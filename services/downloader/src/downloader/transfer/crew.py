@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, thread_time
 
 from downloader.errors import TransferError
 from downloader.transfer.response import Response
@@ -17,7 +17,9 @@ SHARED_SEGMENT_BYTES = 32 << 20
 LONELY_SEGMENT_BYTES = 256 << 20
 SEGMENT_S = 0.25
 STEAL_BYTES = 2 << 20
+FIRST_TICK_S = 0.02  # until it is known whether one connection is enough; each other tick is
 TICK_S = 0.05
+BUSY = 0.9  # of a core: the event loop has no time for more connections
 FAST_BPS = 300_000_000  # what one connection brings alone: more of them would only cost
 PROGRESS_BYTES = 1 << 20
 MAX_SHORT_RUNS = 3
@@ -58,13 +60,13 @@ class Crew:
 
     async def _grow(self, group: asyncio.TaskGroup) -> None:
         """Add connections while the ones there are do not fill the line and it is not us who is slow."""
-        before, at = self._total(), monotonic()
+        before, at, cpu_at, tick_s = self._total(), monotonic(), thread_time(), FIRST_TICK_S
         while True:
-            await asyncio.sleep(TICK_S)
-            now, total = monotonic(), self._total()
-            rate = (total - before) / (now - at)
-            before, at = total, now
-            if self.working < self._most and rate < FAST_BPS and not self._short_runs and not self._slowed_by_us():
+            await asyncio.sleep(tick_s)
+            now, cpu_now, total = monotonic(), thread_time(), self._total()
+            fast = total - before >= FAST_BPS * (now - at) or cpu_now - cpu_at >= BUSY * (now - at)
+            before, at, cpu_at, tick_s = total, now, cpu_now, TICK_S
+            if self.working < self._most and not fast and not self._short_runs and not self._slowed_by_us():
                 wanted = min(self._most - self.working, -(-self._plan.open_bytes // SMALLEST_SEGMENT_BYTES))
                 if wanted == 0 and self._plan.stealable(STEAL_BYTES):
                     wanted = 1
