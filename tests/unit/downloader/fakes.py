@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from downloader.limits import BandwidthLimiter
 from downloader.permits import PermitBody
-from downloader.pool import PoolSettings
 from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
 from downloader.retry import RetryRules
@@ -127,9 +126,9 @@ class FakePermits:
 class Deck:
     """One worker on a log in memory; `permit()` hands it a permit."""
 
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, limits: pools.PoolLimits) -> None:
         self.store = MemoryStore()
-        self.fold = QueueFold(POOL, settings)
+        self.fold = QueueFold(POOL)
         self.projector = Projector(self.store, [self.fold], subjects=self.fold.subjects)
         self.log = PoolLog(self.store, self.projector, self.fold)
         self.transfer = FakeTransfer()
@@ -151,6 +150,7 @@ class Deck:
             projector=self.projector,
             permits=self.permits,  # type: ignore[arg-type]
             limiter=self.limiter,
+            declares=limits,
         )
         self.projector.on_batch = self.worker.on_batch
         self._permit_seq = 0
@@ -194,8 +194,8 @@ class Deck:
 
 
 @asynccontextmanager
-async def deck(settings: PoolSettings | None = None) -> AsyncIterator[Deck]:
-    made = Deck(settings or PoolSettings())
+async def deck(limits: pools.PoolLimits | None = None) -> AsyncIterator[Deck]:
+    made = Deck(limits or pools.PoolLimits())
     tasks = [asyncio.create_task(made.projector.run()), asyncio.create_task(made.worker.run())]
     await made.projector.caught_up.wait()
     try:

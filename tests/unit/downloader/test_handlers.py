@@ -9,7 +9,6 @@ import pytest
 from downloader.disk import ModelsDisk
 from downloader.handlers import Handlers
 from downloader.planning import Planner
-from downloader.pool import PoolSettings
 from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
 from downloader.transfer import Transfer
@@ -27,7 +26,7 @@ class Scene:
     def __init__(self, models: Path) -> None:
         self.models = models
         self.store = MemoryStore()
-        self.fold = QueueFold(POOL, PoolSettings())
+        self.fold = QueueFold(POOL)
         self.projector = Projector(self.store, [self.fold], subjects=self.fold.subjects)
         self.log = PoolLog(self.store, self.projector, self.fold)
         self.handlers = Handlers(

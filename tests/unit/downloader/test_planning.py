@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from downloader.disk import ModelsDisk
 from downloader.planning import Plan, Planner, check_space, judge
-from downloader.pool import PoolSettings
 from downloader.queue import QueueFold
 from downloader.transfer import KnownFile
 from modeldeck_events import downloads as d
@@ -23,7 +22,7 @@ def spec(path: str = "vae/a.bin", size: int | None = 100, **more: object) -> d.F
 class Scene:
     def __init__(self, folder: Path, reserve_bytes: int = 0) -> None:
         self.models = folder
-        self.fold = QueueFold(POOL, PoolSettings())
+        self.fold = QueueFold(POOL)
         self.planner = Planner(ModelsDisk(folder, reserve_bytes), self.fold)
 
     def put(self, path: str, size: int) -> None:

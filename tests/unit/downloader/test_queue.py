@@ -11,7 +11,7 @@ class Log:
     """Numbers facts and gives them to a fold."""
 
     def __init__(self) -> None:
-        self.fold = QueueFold(POOL, PoolSettings(2, 1000))
+        self.fold = QueueFold(POOL)
         self.seq = 0
 
     def add(self, event: Event, preset: str = "wan", *, subject: str = "", causation_id: str = "") -> None:
@@ -73,14 +73,14 @@ def test_pending_files_name_each_path_once_and_leave_out_what_is_whole() -> None
     assert set(log.fold.pending_files(besides="preset:b")) == {FILES[1].path, FILES[2].path}
 
 
-def test_settings_hold_from_the_environment_until_the_pool_is_configured() -> None:
+def test_the_settings_are_what_the_log_says() -> None:
     log = Log()
-    assert log.fold.settings == PoolSettings(2, 1000)
+    assert log.fold.settings == PoolSettings()
     fact = pools.PoolConfigured(pool=POOL, max_concurrent=3, bandwidth_limit_bps=None, paused=True)
     log.add(fact, subject=pools.subject(POOL))
     assert log.fold.settings == PoolSettings(3, None, paused=True)
     log.fold.reset()
-    assert log.fold.settings == PoolSettings(2, 1000)
+    assert log.fold.settings == PoolSettings()
     assert log.fold.seq == 0
 
 

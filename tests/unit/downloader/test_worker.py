@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from downloader.pool import PoolSettings
 from downloader.transfer import FileResult, LinkError, NoSpaceError, SourceError
 from modeldeck_events import downloads as d
 from modeldeck_events import pools
@@ -299,7 +298,7 @@ async def test_the_bandwidth_limit_is_shared_with_other_processes(it: Deck) -> N
 
 
 async def test_stopping_gives_every_claim_back() -> None:
-    async with deck(PoolSettings(2)) as it:
+    async with deck(pools.PoolLimits(max_concurrent=2)) as it:
         it.transfer.hold = True
         for preset in ("one", "two"):
             await it.queue(preset)

@@ -5,19 +5,30 @@ from __future__ import annotations
 from typing import ClassVar
 
 from modeldeck_events import subjects
-from modeldeck_events.message import Command, Event
+from modeldeck_events.message import Command, Event, Message
 
 AGGREGATE = "pool"
 
 
+class PoolLimits(Message, frozen=True, kw_only=True):
+    """What the settings of a downloader process ask for; None means no bandwidth limit (bytes per second)."""
+
+    max_concurrent: int = 1
+    bandwidth_limit_bps: int | None = None
+
+
 class PoolConfigured(Event, frozen=True, kw_only=True):
-    """The pool's settings from now on, all of them; None means no bandwidth limit (bytes per second)."""
+    """The pool's settings from now on, all of them; None means no bandwidth limit (bytes per second).
+
+    `declared` is what a process's settings asked for last: a changed setting counts once, a person's choice until then.
+    """
 
     TYPE: ClassVar[str] = "modeldeck.pool.configured.v1"
     pool: str
     max_concurrent: int
     bandwidth_limit_bps: int | None = None
     paused: bool = False
+    declared: PoolLimits = PoolLimits()
 
 
 EVENTS: tuple[type[Event], ...] = (PoolConfigured,)

@@ -9,6 +9,7 @@ import uuid
 
 from modeldeck_events import downloads as d
 from modeldeck_events import pools, readings
+from modeldeck_events.pools import PoolLimits
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
 from pydantic import SecretStr
@@ -20,7 +21,6 @@ from downloader.limits import BandwidthLimiter
 from downloader.permits import Permits
 from downloader.planning import Planner
 from downloader.policies import Policies
-from downloader.pool import PoolSettings
 from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
 from downloader.retry import RetryRules
@@ -49,8 +49,7 @@ class Downloader(Service):
             stall_timeout_s=settings.stall_timeout_s,
             disk_reserve_bytes=settings.disk_reserve,
         )
-        defaults = PoolSettings(settings.max_concurrent, settings.bandwidth_limit)
-        queue = QueueFold(settings.pool, defaults)
+        queue = QueueFold(settings.pool)
         projector = self.folds([queue], subjects=queue.subjects)
         log = PoolLog(self.store, projector, queue)
         permits = Permits(self.bus, settings.pool)
@@ -65,7 +64,10 @@ class Downloader(Service):
             rules=RetryRules(settings.retry_base_s, settings.retry_cap_s, settings.retry_attempts),
             publish=self._publish,
         )
-        self._worker = Worker(tools=tools, queue=queue, projector=projector, permits=permits, limiter=limiter)
+        limits = PoolLimits(max_concurrent=settings.max_concurrent, bandwidth_limit_bps=settings.bandwidth_limit)
+        self._worker = Worker(
+            tools=tools, queue=queue, projector=projector, permits=permits, limiter=limiter, declares=limits
+        )
         projector.on_batch = self._worker.on_batch
         self.task(self._worker.run, name="worker")
         self.task(PermitKeeper(queue=queue, projector=projector, permits=permits).run, name="permits")

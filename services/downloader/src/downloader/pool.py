@@ -1,12 +1,13 @@
-"""The pool's settings: decide and evolve. Until someone changes them, the process's own settings hold."""
+"""The pool's settings: decide and evolve. A process declares its own at its start; a person may change them at work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from modeldeck_events.errors import CommandNotAllowedError
-from modeldeck_events.pools import ConfigurePool, PoolConfigured
+from modeldeck_events.pools import ConfigurePool, PoolConfigured, PoolLimits
 
+_BUILT_IN = PoolLimits()
 MAX_CONCURRENT = 64
 """More transfers at a time help nobody and cost a socket pool each."""
 
@@ -18,10 +19,43 @@ class PoolSettings:
     max_concurrent: int = 1
     bandwidth_limit_bps: int | None = None
     paused: bool = False
+    declared: PoolLimits = _BUILT_IN
 
 
-def decide(command: ConfigurePool, state: PoolSettings) -> tuple[PoolConfigured, ...]:
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """A process starts with these settings."""
+
+    pool: str
+    limits: PoolLimits
+
+
+def decide(command: ConfigurePool | Declare, state: PoolSettings) -> tuple[PoolConfigured, ...]:
     """Return the new settings as a fact, nothing when they are so already; refuse numbers that make no sense."""
+    wanted = _declare(command.limits, state) if isinstance(command, Declare) else _configure(command, state)
+    if wanted == state:
+        return ()
+    return (
+        PoolConfigured(
+            pool=command.pool,
+            max_concurrent=wanted.max_concurrent,
+            bandwidth_limit_bps=wanted.bandwidth_limit_bps,
+            paused=wanted.paused,
+            declared=wanted.declared,
+        ),
+    )
+
+
+def _declare(limits: PoolLimits, state: PoolSettings) -> PoolSettings:
+    """Take over what changed since the last declaration: what a person chose outlives a restart."""
+    before = state.declared
+    concurrent = limits.max_concurrent if limits.max_concurrent != before.max_concurrent else state.max_concurrent
+    same_limit = limits.bandwidth_limit_bps == before.bandwidth_limit_bps
+    limit = state.bandwidth_limit_bps if same_limit else limits.bandwidth_limit_bps
+    return PoolSettings(concurrent, limit, state.paused, limits)
+
+
+def _configure(command: ConfigurePool, state: PoolSettings) -> PoolSettings:
     concurrent = state.max_concurrent if command.max_concurrent is None else command.max_concurrent
     if not 1 <= concurrent <= MAX_CONCURRENT:
         raise CommandNotAllowedError(
@@ -35,12 +69,9 @@ def decide(command: ConfigurePool, state: PoolSettings) -> tuple[PoolConfigured,
             status=422,
         )
     paused = state.paused if command.paused is None else command.paused
-    wanted = PoolSettings(concurrent, limit, paused)
-    if wanted == state:
-        return ()
-    return (PoolConfigured(pool=command.pool, max_concurrent=concurrent, bandwidth_limit_bps=limit, paused=paused),)
+    return PoolSettings(concurrent, limit, paused, state.declared)
 
 
 def evolve(_state: PoolSettings, event: PoolConfigured) -> PoolSettings:
     """Return the settings after the fact: each one states them all."""
-    return PoolSettings(event.max_concurrent, event.bandwidth_limit_bps, event.paused)
+    return PoolSettings(event.max_concurrent, event.bandwidth_limit_bps, event.paused, event.declared)

@@ -45,7 +45,7 @@ class PoolLog:
         await self._projector.wait_for(seq, FOLD_TIMEOUT_S)
         return seq, tuple(event for event in events if isinstance(event, d.DownloadEvent))
 
-    async def configure(self, command: pools.ConfigurePool, meta: Meta) -> int:
+    async def configure(self, command: pools.ConfigurePool | pool.Declare, meta: Meta) -> int:
         """Change the pool's settings; return the sequence, 0 when they were so already."""
         subject = pools.subject(self._queue.pool)
 

@@ -23,18 +23,17 @@ _NOTHING = Download()
 
 
 class QueueFold:
-    """The downloads of one pool. `defaults` are the process's settings, which hold until the pool is configured."""
+    """The downloads of one pool."""
 
-    def __init__(self, pool_name: str, defaults: PoolSettings) -> None:
+    def __init__(self, pool_name: str) -> None:
         self.pool = pool_name
-        self._defaults = defaults
         self._pool_subject = pools.subject(pool_name)
         self._prefix = d.subject(pool_name, "x").removesuffix("x")
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: the log is another one."""
-        self.settings = self._defaults
+        self.settings = PoolSettings()
         self.seq = 0
         self._downloads: dict[str, Download] = {}
         self._last_seqs: dict[str, int] = {}

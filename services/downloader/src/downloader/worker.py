@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 from modeldeck_events import downloads as d
 from modeldeck_events.errors import CommandNotAllowedError, ConflictError, UnavailableError
+from modeldeck_events.pools import PoolLimits
 from modeldeck_events.projector import Projector
 from modeldeck_events.store import Batch
 
@@ -20,6 +21,7 @@ from downloader.domain import RUNNING, Claim, Download, Report
 from downloader.limits import BandwidthLimiter
 from downloader.outbox import worker_meta
 from downloader.permits import Permit, Permits
+from downloader.pool import Declare
 from downloader.queue import QueueFold
 from downloader.run import Run, Tools
 
@@ -41,11 +43,19 @@ class _Slot:
 
 
 class Worker:
-    """The downloads of this process."""
+    """The downloads of this process, which `declares` what its settings ask for."""
 
-    def __init__(
-        self, *, tools: Tools, queue: QueueFold, projector: Projector, permits: Permits, limiter: BandwidthLimiter
+    def __init__(  # noqa: PLR0913  (keywords: what it works with)
+        self,
+        *,
+        tools: Tools,
+        queue: QueueFold,
+        projector: Projector,
+        permits: Permits,
+        limiter: BandwidthLimiter,
+        declares: PoolLimits,
     ) -> None:
+        self._declares = declares
         self._tools = tools
         self._queue = queue
         self._projector = projector
@@ -62,8 +72,12 @@ class Worker:
     async def run(self) -> None:
         """Work for ever; ends when `stop` was called."""
         await self._projector.caught_up.wait()
+        declared = False
         while not self._stopping:
             try:
+                if not declared:
+                    await self._declare()
+                    declared = True
                 await self._permits.ensure(self._queue.settings.max_concurrent)
                 permit = await self._permits.fetch(FETCH_S) if self._wants_permits() else None
                 if permit is not None:
@@ -73,6 +87,14 @@ class Worker:
             except UnavailableError as error:
                 _log.debug("no permits for now", reason=str(error))
                 await asyncio.sleep(AWAY_S)
+
+    async def _declare(self) -> None:
+        """Say in the log what this process's settings ask for, so that every reader of the pool knows it."""
+        declare = Declare(self._tools.pool, self._declares)
+        try:
+            await self._tools.log.configure(declare, worker_meta(self._tools.worker, ""))
+        except ConflictError as error:  # others configure it right now, again and again: theirs is newer
+            _log.debug("settings not declared", reason=str(error))
 
     async def stop(self, timeout_s: float) -> None:
         """Give every claim back in good order; what could not be stored by then comes back by its permit."""
