@@ -5,6 +5,8 @@ import re
 import pytest
 from gateway import api
 from gateway.front import one_spelling
+from gateway.health import HealthCheck
+from gateway.live import Answer
 
 from tests.integration.gateway.conftest import TOKEN, Product, client
 from tests.integration.gateway.fakes import eventually
@@ -203,3 +205,39 @@ async def test_answers_never_repeat_a_secret_of_the_request(product: Product) ->
     response = await product.stranger.post("/api/v1/session", json={"token": {"secret": "hush-hush"}})
     assert response.status_code == 422
     assert "hush" not in response.text
+
+
+@pytest.mark.parametrize("kind", ["image", "iframe", "empty"])
+async def test_a_foreign_page_cannot_spend_the_guesses_of_this_address(product: Product, kind: str) -> None:
+    for _ in range(12):
+        response = await product.stranger.get("/?token=wrong", headers={"Sec-Fetch-Dest": kind})
+        assert response.status_code == 403
+    assert (await product.http.get("/api/v1/presets")).status_code == 200
+    followed = await product.stranger.get("/", params={"token": TOKEN}, headers={"Sec-Fetch-Dest": "document"})
+    assert followed.status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/api/v1/presets", "/api/v1/presets?limit=1", "/metrics"])
+async def test_head_is_get_without_a_body(product: Product, path: str) -> None:
+    head, get = await product.http.head(path), await product.http.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.headers.get("etag") == get.headers.get("etag")
+    if path.startswith(("/api", "/metrics")):
+        assert (await product.stranger.head(path)).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/api/v1/presets"])
+async def test_what_nobody_foresaw_is_a_problem_and_counted(
+    product: Product, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(HealthCheck, "check", fail)
+    monkeypatch.setattr(Answer, "current", fail)
+    response = await product.http.get(path)
+    assert (response.status_code, response.json()["code"]) == (500, "internal")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "foresaw" not in response.text
+    assert re.search(r'requests_total.*method="GET".*status="500"', (await product.http.get("/metrics")).text)

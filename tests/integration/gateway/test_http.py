@@ -1,16 +1,21 @@
 """The HTTP contract of a running gateway."""
 
 import asyncio
+import re
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from gateway import validation
 from modeldeck_events import downloads as d
 from modeldeck_events.modelfiles import subject as modelfile_subject
+from modeldeck_events.presets import PresetPublished
+from modeldeck_events.presets import subject as preset_subject
 from modeldeck_events.readings import HostSample, host_subject
 
 from tests.integration.gateway.conftest import Product, caught_up
 from tests.integration.gateway.fakes import eventually
-from tests.unit.gateway.facts import START, found
+from tests.unit.gateway.facts import START, file, found, preset
 
 
 async def ok(response: httpx.Response, status: int = 200) -> dict[str, object]:
@@ -117,6 +122,48 @@ async def test_bad_downloads_are_refused_with_what_is_wrong(product: Product, bo
     assert product.services.received == []
 
 
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({}, "the body: give either `repo` and `filename`, or `url` and `path`"),
+        ([], "the body: must be a JSON object"),
+        (None, "the body: is missing"),
+        ({"url": "https://h/x", "path": "../x"}, "path: the path '../x' has the part '..'; name each folder plainly"),
+        ({"url": "https://h/x", "path": 5, "typo": 1}, "path: must be text; typo: is not known here"),
+        ({"url": "https://h/x", "path": "x", "size_bytes": -1}, "size_bytes: must be at least 0"),
+        ({"url": "https://h/x", "path": "x", "size_bytes": "big"}, "size_bytes: must be a whole number"),
+        ({"url": "https://h/x", "path": "x", "sha256": "z"}, "sha256: must have the form ^[0-9a-fA-F]{64}$"),
+        ({"url": "h" * 5000, "path": "x"}, "url: must have at most 4096 characters"),
+    ],
+)
+async def test_what_does_not_fit_is_said_in_plain_words(product: Product, body: object, detail: str) -> None:
+    refused = await problem(await product.http.post("/api/downloads", json=body), 422, "invalid_request")
+    assert refused["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "detail"),
+    [
+        ("GET", "/events?limit=0", "limit: must be at least 1"),
+        ("GET", "/events?after=x", "after: must be a whole number"),
+        ("GET", f"/downloads/x/history?after={10**20}", f"after: must be at most {2**53}"),
+        ("GET", "/downloads/x/history?after=-1", "after: must be at least 0"),
+        ("POST", "/presets/a/install?force=perhaps", "force: must be true or false"),
+        ("POST", "/downloads/plan", "the body: is missing"),
+    ],
+)
+async def test_what_does_not_fit_in_a_query_is_said_too(product: Product, method: str, path: str, detail: str) -> None:
+    refused = await problem(await product.http.request(method, f"/api/v1{path}"), 422, "invalid_request")
+    assert refused["detail"] == detail
+
+
+async def test_every_word_for_what_does_not_fit_can_be_filled_in() -> None:
+    for kind, words in validation._WORDS.items():
+        error = {"type": kind, "loc": ("body", "x"), "ctx": dict.fromkeys(re.findall(r"{(\w+)}", words), 1)}
+        assert validation.explain([error])[0]["message"]
+    assert validation.explain([{"type": "new_in_pydantic", "loc": ("query", "x")}])[0]["where"] == "x"
+
+
 async def test_download_commands_answer_409_where_the_state_forbids_it(product: Product) -> None:
     download_id = (await product.http.post("/api/presets/a/install")).json()["download_id"]
     path = f"/api/v1/downloads/{download_id}"
@@ -147,8 +194,13 @@ async def test_settings_change_and_are_answered(product: Product) -> None:
     )
     assert body == {"max_concurrent": 2, "bandwidth_limit_bps": 50_000_000, "paused": False}
     assert (await product.http.get("/api/presets/queue/status")).json()["bandwidth_limit_bps"] == 50_000_000
+    wrongs: tuple[object, ...] = ("fast", -1, True, 1.5, 10**23, "9999999TB/s", [])
+    for wrong in wrongs:
+        refused = await product.http.patch("/api/downloads/settings", json={"bandwidth_limit": wrong})
+        body = await problem(refused, 422, "invalid_request")
+        assert str(body["detail"]).startswith("bandwidth_limit: ")
     await problem(
-        await product.http.patch("/api/downloads/settings", json={"bandwidth_limit": "fast"}), 422, "invalid_request"
+        await product.http.patch("/api/downloads/settings", json={"max_concurrent": True}), 422, "invalid_request"
     )
     body = await ok(await product.http.patch("/api/downloads/settings", json={"bandwidth_limit": None}))
     assert body["bandwidth_limit_bps"] is None
@@ -188,6 +240,17 @@ async def test_a_repeated_idempotency_key_is_one_command(product: Product) -> No
     await problem(
         await product.http.post("/api/presets/a/install?force=true", headers=key), 422, "idempotency_key_reused"
     )
+
+
+async def test_a_repetition_gets_its_first_answer_whatever_the_catalog_says_since(product: Product) -> None:
+    key = {"Idempotency-Key": "k1"}
+    first = await product.http.post("/api/presets/a/install", headers=key)
+    other = preset("a", file("checkpoints/other.safetensors"))
+    await product.services.append(preset_subject("a"), PresetPublished(preset=other))
+    await eventually(lambda: caught_up(product.app, product.services))
+    second = await product.http.post("/api/presets/a/install", headers=key)
+    assert (second.status_code, second.json()) == (first.status_code, first.json())
+    assert len(product.services.received) == 1
 
 
 async def test_activity_pages_survive_new_entries_and_can_be_cleared(product: Product) -> None:
@@ -313,6 +376,14 @@ async def test_unknown_routes_and_methods_are_problems(product: Product) -> None
         (b"x" * 2_000_000, 413, "too_large"),
     ):
         await problem(await product.http.post("/api/v1/downloads", content=content, headers=json), status, code)
+
+    async def without_length() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b" " * 50_000
+
+    await problem(
+        await product.http.post("/api/v1/downloads", content=without_length(), headers=json), 413, "too_large"
+    )
 
 
 async def test_the_document_names_every_route_and_the_page_shows_it(product: Product) -> None:

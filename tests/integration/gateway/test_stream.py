@@ -9,9 +9,11 @@ from gateway import live, sse
 from gateway.app import App
 from gateway.server import bind
 from modeldeck_events import downloads as d
+from modeldeck_events import topology
 from modeldeck_events.presets import PresetPublished
 from modeldeck_events.presets import subject as preset_subject
 from modeldeck_events.readings import progress_subject
+from nats.js.api import DiscardPolicy
 
 from tests.integration.gateway.conftest import TOKEN, Product, caught_up, client, settings
 from tests.integration.gateway.fakes import eventually, fake_services
@@ -142,6 +144,23 @@ async def test_a_foreign_epoch_or_future_position_is_a_reset(product: Product, m
         assert [event.name for event in follower.seen] == ["hello", "reset", "snapshot"]
         assert follower.seen[0].data["resumed"] is False
         assert follower.last_id == f"{epoch}.2"
+        await follower.stop()
+
+
+async def test_a_log_whose_part_after_the_id_is_gone_is_a_reset(product: Product) -> None:
+    await history(product, 3)
+    epoch, head = product.app.live.position
+    js = product.services.bus.js
+    config = (await js.stream_info(topology.EVENTS)).config
+    config.discard, config.max_msgs = DiscardPolicy.OLD, 4
+    await js.update_stream(config)
+    first = (await js.stream_info(topology.EVENTS)).state.first_seq
+    assert first > 3
+    for after, events in ((first - 1, ["hello", "snapshot"]), (first - 2, ["hello", "reset", "snapshot"])):
+        follower = Follower(product.http, "queue,activity", last_event_id=f"{epoch}.{after}")
+        await follower.until(is_live)
+        assert [event.name for event in follower.seen][: len(events)] == events
+        await follower.until(lambda f: f.last_id == f"{epoch}.{head}")
         await follower.stop()
 
 

@@ -44,6 +44,7 @@ async def test_it_is_ready_with_a_private_token_and_refuses_a_second_start(produ
     assert token.read_text().strip() == product.token
     assert token.stat().st_mode & 0o777 == 0o600
     assert product.data_dir.stat().st_mode & 0o777 == 0o700
+    assert product.said() == "", "a first start has nothing to warn of"
     async with product.client() as client:
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/api/v1/presets/")).status_code == 200

@@ -175,3 +175,25 @@ def test_loopback(host: str, expected: bool) -> None:
 def test_settings_that_are_unsafe_are_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         GatewaySettings(**values)
+
+
+@pytest.mark.parametrize(
+    "others",
+    ['prefs={"a": "b"}; {}', "a[b]=1; {}", "flag; {}", "u=\u00e4; {}", "a b=c; {}", "x={}; {}; y=1", "t=1;{};", "; {}"],
+)
+def test_cookies_of_other_programs_on_this_host_do_no_harm(others: str) -> None:
+    auth = Authenticator(mode="token", token="secret", port=1)
+    cookie = cookie_of(auth.sign_in("secret", scope()))
+    assert auth.principal(scope(cookie=others.replace("{}", cookie))).by_cookie
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
+    clock = Clock()
+    auth = Authenticator(mode="token", token="secret", port=1, now=clock)
+    for _ in range(FREE_FAILURES):
+        with pytest.raises(ProblemError):
+            auth.principal(scope(authorization="Bearer wrong"))
+    clock.now -= 86_400
+    with pytest.raises(ProblemError) as refused:
+        auth.principal(scope(authorization="Bearer secret"))
+    assert int(refused.value.headers["Retry-After"]) <= 1

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from modeldeck_events.errors import UnavailableError
 from starlette.exceptions import HTTPException
 
-from gateway import docs_page
+from gateway import docs_page, validation
 from gateway.context import Gateway
-from gateway.problems import MEDIA_TYPE, ProblemError, away
+from gateway.problems import MEDIA_TYPE, ProblemError, away, internal
 from gateway.routes import activity, downloads, log, operations, presets, session, system
 from gateway.routes.shapes import PROBLEMS
 
 API = "/api/v1"
+MAX_ERRORS = 20
 GROUPS = (presets, downloads, activity, system, log, session)
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
-_log = structlog.get_logger(__name__)
+_DETAILS = {
+    400: "The body cannot be read as JSON.",
+    404: "There is no such route.",
+    405: "This route does not know that method.",
+}
 
 
 def build(gateway: Gateway | None) -> FastAPI:
@@ -59,20 +63,16 @@ async def _problem(_request: Request, error: Exception) -> Response:
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
-    """Say what is wrong and where; never repeat the input, which may hold a secret."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    wrong = [
-        {"where": ".".join(str(part) for part in problem["loc"]), "message": problem["msg"]}
-        for problem in error.errors()
-    ]
+    wrong = validation.explain(error.errors())
     detail = "; ".join(f"{item['where']}: {item['message']}" for item in wrong[:5])
-    return _answer(ProblemError(422, "invalid_request", detail or "The request does not fit.", errors=wrong))
+    return _answer(ProblemError(422, "invalid_request", detail, errors=wrong[:MAX_ERRORS]))
 
 
 async def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     code = _CODES.get(error.status_code, f"http_{error.status_code}")
-    detail = {404: "There is no such route.", 405: "This route does not know that method."}.get(error.status_code)
+    detail = _DETAILS.get(error.status_code)
     return _answer(ProblemError(error.status_code, code, detail or str(error.detail), headers=error.headers))
 
 
@@ -80,6 +80,5 @@ async def _away(_request: Request, error: Exception) -> Response:
     return _answer(away(f"The event log does not answer at present: {error}."))
 
 
-async def _internal(request: Request, error: Exception) -> Response:
-    _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
-    return _answer(ProblemError(500, "internal", "The gateway could not do this; its log says why."))
+async def _internal(_request: Request, _error: Exception) -> Response:
+    return _answer(internal())  # the error itself goes on to `front`, which logs it

@@ -15,7 +15,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from gateway.asgi import Scope, header
@@ -99,7 +98,7 @@ class Authenticator:
         self._key = hmac.digest(token.encode(), b"modeldeck session v1", "sha256")
         self.cookie_name = f"modeldeck_session_{port}"
         self._now = now
-        self._backoff = Backoff(now)
+        self._backoff = Backoff(time.monotonic)
         self._good: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
         self._revoked_file = folder / "revoked.json" if folder else None
         self._revoked: dict[str, float] = self._load_revoked()
@@ -225,6 +224,15 @@ def refuse_foreign_site(scope: Scope) -> None:
         raise ProblemError(403, "cross_site", "A page of another site must not do this with your cookie.")
 
 
+def refuse_embedded(scope: Scope) -> None:
+    """Raise ProblemError 403 for a request that a page makes by itself: only a person follows the printed link.
+
+    Else any site could spend this address's guesses, and lock the person out.
+    """
+    if header(scope, b"sec-fetch-dest") not in {b"", b"document"}:
+        raise ProblemError(403, "cross_site", "Open the printed link itself.")
+
+
 def _host_name(raw: bytes) -> str | None:
     text = raw.decode("latin-1").lower()
     if text.startswith("["):
@@ -239,11 +247,12 @@ def _host_name(raw: bytes) -> str | None:
 
 
 def _cookie_value(raw: bytes, name: str) -> str:
-    try:
-        morsel = SimpleCookie(raw.decode("latin-1")).get(name)
-    except CookieError:
-        return ""
-    return morsel.value if morsel is not None else ""
+    """Return the cookie's value. Others on this host may be of any form: http.cookies gives up at the first odd one."""
+    for pair in raw.decode("latin-1").split(";"):
+        key, _, value = pair.strip().partition("=")
+        if key == name:
+            return value
+    return ""
 
 
 def _address(scope: Scope) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Protocol
 
-from modeldeck_events import registry
 from modeldeck_events.errors import UnavailableError
 from modeldeck_events.message import Command, Reply
 
@@ -39,28 +38,28 @@ class Commands:
         self._live = live
         self._outcomes: OrderedDict[str, tuple[bytes, asyncio.Future[Reply]]] = OrderedDict()
 
-    async def run(self, command: Command, *, timeout_s: float = ANSWER_S, keyed: bool = False) -> Reply:
+    async def run(self, command: Command, *, timeout_s: float = ANSWER_S, keyed: bytes | None = None) -> Reply:
         """Return the service's agreement, once its effect is visible in the read models (or after 2 s).
 
-        Raises ProblemError with the service's own status and code when it refuses, 503 when it is away. With `keyed`
-        the `command_id` derives from an Idempotency-Key: a repetition gets the first outcome, even while that runs.
+        Raises ProblemError with the service's own status and code when it refuses, 503 when it is away. With `keyed`,
+        a digest of the request, the `command_id` derives from an Idempotency-Key: a repetition of the request gets the
+        first outcome, even while that runs, and whatever became of the catalog and the queue since.
         """
-        if not keyed:
+        if keyed is None:
             return await self._ask(command, timeout_s)
-        content = registry.encode(command)
         known = self._outcomes.get(command.command_id)
         if known is None:
-            return await self._first(command, content, timeout_s)
-        if known[0] != content:
+            return await self._first(command, keyed, timeout_s)
+        if known[0] != keyed:
             raise ProblemError(
                 422, "idempotency_key_reused", "This Idempotency-Key was used for a request with another content."
             )
         return await asyncio.shield(known[1])
 
-    async def _first(self, command: Command, content: bytes, timeout_s: float) -> Reply:
+    async def _first(self, command: Command, digest: bytes, timeout_s: float) -> Reply:
         outcome: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._outcomes[command.command_id] = (content, outcome)
+        self._outcomes[command.command_id] = (digest, outcome)
         while len(self._outcomes) > REMEMBERED:
             self._outcomes.popitem(last=False)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -69,7 +70,7 @@ class Writer:
         idempotency_key: Annotated[str, Header(max_length=255)] = "",
     ) -> None:
         self._gateway = gateway
-        self._keyed = bool(idempotency_key)
+        self._request = request if idempotency_key else None
         self.ids: dict[str, Any] = {
             "actor": principal.name,
             "command_id": command_id(principal.name, request.method, request.url.path, idempotency_key),
@@ -77,7 +78,13 @@ class Writer:
 
     async def run(self, command: Command, **options: Any) -> Reply:
         """Run a command built with `**writer.ids`."""
-        return await self._gateway.commands.run(command, keyed=self._keyed, **options)
+        digest = await _digest(self._request) if self._request else None
+        return await self._gateway.commands.run(command, keyed=digest, **options)
+
+
+async def _digest(request: Request) -> bytes:
+    """Return what tells two requests of a method and path apart."""
+    return hashlib.sha256(request.scope["query_string"] + b"\n" + await request.body()).digest()
 
 
 WriterDep = Annotated[Writer, Depends()]

@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
+from modeldeck_events.errors import UnavailableError
 from prometheus_client import Counter, Gauge
+from starlette.exceptions import HTTPException
 
 from gateway.asgi import (
     JSON,
@@ -27,13 +29,14 @@ from gateway.asgi import (
     etag_matches,
     header,
 )
-from gateway.auth import SAFE_METHODS, Authenticator, HostCheck, check_site, refuse_foreign_site
+from gateway.auth import SAFE_METHODS, Authenticator, HostCheck, check_site, refuse_embedded, refuse_foreign_site
 from gateway.live import Answer, Live
-from gateway.problems import ProblemError, not_found, not_ready
+from gateway.problems import ProblemError, away, internal, not_found, not_ready
 from gateway.sse import StreamEndpoint
 from gateway.web import Dashboard, File
 
 MAX_BODY_BYTES = 1024 * 1024
+TOO_LARGE = f"A request may have at most {MAX_BODY_BYTES} bytes."
 API = "/api/v1"
 SESSION = f"{API}/session"
 STREAM = f"{API}/stream"
@@ -81,11 +84,17 @@ class Front:
                 status = message["status"]
             await send(message)
 
+        problem: ProblemError | None = None
         try:
             await self._answer(scope, receive, noting)
-        except ProblemError as problem:
-            if status:
-                raise
+        except ProblemError as error:
+            problem = error
+        except UnavailableError as error:
+            problem = away(f"The event log does not answer at present: {error}.")
+        except Exception as error:  # noqa: BLE001 - the outermost loop: logged, counted, answered
+            _log.error("request failed", method=scope["method"], path=scope["path"], exc_info=error)
+            problem = internal()
+        if problem is not None and not status:
             await answer_problem(noting, problem)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         REQUESTS.labels(method, status).inc()
@@ -101,6 +110,8 @@ class Front:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._host_check.check(header(scope, b"host"))
         path = scope["path"] = one_spelling(scope["path"])
+        if scope["method"] == "HEAD" and path != STREAM:
+            scope = {**scope, "method": "GET"}  # the server knows, and leaves the body out
         if not path.startswith("/api/") and path != "/api":
             if path in OPEN_PATHS:
                 return await self._route(scope, receive, send)
@@ -134,7 +145,7 @@ class Front:
         return await answer(send, 200, body, [(b"content-type", JSON), *headers])
 
     async def _page(self, scope: Scope, send: Send) -> None:
-        if scope["method"] not in {"GET", "HEAD"}:
+        if scope["method"] != "GET":
             raise ProblemError(405, "method_not_allowed", "Pages can only be read.", headers={"Allow": "GET, HEAD"})
         if scope["path"] == "/" and b"token=" in scope["query_string"]:
             return await self._exchange(scope, send)
@@ -145,6 +156,7 @@ class Front:
 
     async def _exchange(self, scope: Scope, send: Send) -> None:
         """Take the token out of the address bar: a cookie and a redirect; a wrong one leads to the sign-in page."""
+        refuse_embedded(scope)
         token = parse_qs(scope["query_string"].decode("ascii", "replace")).get("token", [""])[-1]
         headers = [(b"location", b"/"), (b"cache-control", b"no-store")]
         try:
@@ -177,7 +189,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
     """Refuse bodies that no request of this API has."""
     length = header(scope, b"content-length")
     if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise _too_large()
+        raise ProblemError(413, "too_large", TOO_LARGE)
     got = 0
 
     async def limited() -> Message:
@@ -185,7 +197,7 @@ def _limited(scope: Scope, receive: Receive) -> Receive:
         message = await receive()
         got += len(message.get("body", b""))
         if got > MAX_BODY_BYTES:
-            raise _too_large()
+            raise HTTPException(413, TOO_LARGE)  # the one kind of error that FastAPI hands on while it reads a body
         return message
 
     return limited
@@ -211,7 +223,3 @@ async def _send_file(scope: Scope, send: Send, file: File) -> None:
         return await answer(send, 304, b"", headers)
     body: Any = file.body
     return await answer(send, 200, body, [(b"content-type", file.content_type), *headers])
-
-
-def _too_large() -> ProblemError:
-    return ProblemError(413, "too_large", f"A request may have at most {MAX_BODY_BYTES} bytes.")

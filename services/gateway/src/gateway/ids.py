@@ -19,6 +19,11 @@ class EventId(NamedTuple):
     seq: int
     event_due: bool = False
 
+    @property
+    def seen(self) -> int:
+        """The last position of which everything was delivered."""
+        return self.seq - 1 if self.event_due else self.seq
+
     def __str__(self) -> str:
         return f"{self.epoch}.{self.seq}.1" if self.event_due else f"{self.epoch}.{self.seq}"
 

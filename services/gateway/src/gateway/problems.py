@@ -56,6 +56,11 @@ def not_ready() -> ProblemError:
     )
 
 
+def internal() -> ProblemError:
+    """Return the 500 of what should not have happened."""
+    return ProblemError(500, "internal", "The gateway could not do this; its log says why.")
+
+
 def not_found(what: str, code: str = "not_found") -> ProblemError:
     """Return a 404."""
     return ProblemError(404, code, what)

@@ -31,7 +31,7 @@ class GatewaySettings(ServiceSettings):
     hf_endpoint: str = Field(
         "https://huggingface.co",
         validation_alias=AliasChoices("HF_ENDPOINT", "hf_endpoint"),
-        pattern=r"^https?://[^\s?#]+$",
+        pattern=r"^https?://[^\s?#@]+$",
         description="where `repo` and `filename` of a download are looked up, as the ecosystem uses it",
     )
 

@@ -166,14 +166,17 @@ class StreamEndpoint:
                 mailbox.abort()
 
     async def _resume_point(self, request: StreamRequest) -> tuple[EventId | None, bool]:
-        """Return the id to go on after, and whether it is of this log."""
+        """Return the id to go on after, and whether the log after it is all there."""
         after = request.after
-        if after is None:
+        if after is None or after.epoch != self._live.position.epoch:
             return None, False
-        if after.epoch != self._live.position.epoch:
+        if not await self._live.wait_for(after.seq):  # another gateway may have been a moment ahead of this one
             return None, False
-        # Another gateway may have been a moment ahead of this one.
-        return (after, True) if await self._live.wait_for(after.seq) else (None, False)
+        if request.logs and after.seen < self._live.position.seq:
+            following = await self._store.read(after=after.seen, limit=1)
+            if following and following[0].seq != after.seen + 1:
+                return None, False
+        return after, True
 
     def _start(self, mailbox: Mailbox, request: StreamRequest, *, resumed: bool) -> None:
         """Send what is true now and join, in one step."""
@@ -187,21 +190,22 @@ class StreamEndpoint:
         versions = {name: topic.version for name, topic in self._live.topics.items()}
         await _send(send, b"".join(self._opening(request, str(after), resumed=True)))
         at = after
-        while (at.seq < self._live.position.seq or at.event_due) and not mailbox.closing:
+        while at.epoch == self._live.position.epoch and at.seen < self._live.position.seq and not mailbox.closing:
             at = await self._replay_page(request, at, send)
-        changed = [n for n in STATE_TOPICS if n in request.topics and self._live.topics[n].version != versions[n]]
-        frames = [frame("snapshot", self._live.topics[n].snapshot(), str(at)) for n in changed]
+        if at.epoch != self._live.position.epoch:  # the log was replaced meanwhile; the client hears so by resuming
+            mailbox.abort()
         if mailbox.closing:
             return
+        changed = [n for n in STATE_TOPICS if n in request.topics and self._live.topics[n].version != versions[n]]
+        frames = [frame("snapshot", self._live.topics[n].snapshot(), str(at)) for n in changed]
         mailbox.open_with(chunk(b"".join(frames)) if frames else b"")
         self._live.join(mailbox, request.topics)
 
     async def _replay_page(self, request: StreamRequest, at: EventId, send: Send) -> EventId:
         """Send the next entries after `at`, none beyond what is published; return how far that is."""
         horizon = self._live.position.seq
-        after = at.seq - 1 if at.event_due else at.seq
         subjects = ("evt.>",) if "events" in request.topics else activity.SUBJECTS
-        records = await self._store.read(after=after, limit=PAGE, subjects=subjects)
+        records = await self._store.read(after=at.seen, limit=PAGE, subjects=subjects)
         sent = [record for record in records if record.seq <= horizon]
         frames = [data for record in sent for data in self._entry(record, request, at)]
         if frames:

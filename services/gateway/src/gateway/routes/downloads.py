@@ -12,7 +12,7 @@ from modeldeck_events import downloads as d
 from modeldeck_events.paths import check_model_path
 from modeldeck_events.pools import ConfigurePool
 from modeldeck_events.settings import parse_bytes
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.boards.downloads import Download
 from gateway.boards.fold import Boards
@@ -21,15 +21,33 @@ from gateway.context import Gateway, ReadyDep, Writer, WriterDep, json_answer, r
 from gateway.history import timeline
 from gateway.past import ViewDep
 from gateway.problems import ProblemError, not_found
-from gateway.routes.shapes import CONFLICT, NOT_FOUND, Outcome, Plan, QueueObject, Shape
+from gateway.routes.shapes import CONFLICT, NOT_FOUND, AfterSeq, Outcome, Plan, QueueObject, Shape
 
 MAX_URL_CHARS = 4096
 BOTTOM = 1_000_000_000
+MAX_BPS = 10**12
 _REPO_OF_URL = re.compile(r"https?://[^/]+/([^/]+/[^/]+)/(?:resolve|blob)/")
 
 router = APIRouter(prefix="/downloads", tags=["downloads"])
 
 ModelPath = Annotated[str, AfterValidator(check_model_path)]
+
+
+def _rate(given: object) -> int:
+    """Return bytes per second, 0 for no limit; raises ValueError for what is not a rate."""
+    if given is None or (isinstance(given, str) and given.strip().lower() in {"", "none", "off"}):
+        return 0
+    if isinstance(given, bool) or not isinstance(given, int | str):
+        raise ValueError(  # noqa: TRY004 - what pydantic turns into an answer
+            "write for example 50MB/s, a number of bytes per second, or null for no limit"
+        )
+    limit_bps = parse_bytes(given)
+    if not 0 <= limit_bps <= MAX_BPS:
+        raise ValueError("must be between 0 and 1TB/s")
+    return limit_bps
+
+
+Rate = Annotated[int | None, BeforeValidator(_rate, json_schema_input_type=str | int | None)]
 
 
 class NewDownload(BaseModel):
@@ -98,23 +116,11 @@ class PoolSettings(BaseModel):
     for none.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     max_concurrent: int | None = Field(None, ge=1, le=64)
-    bandwidth_limit: str | int | None = None
+    bandwidth_limit: Rate = None
     paused: bool | None = None
-
-    def limit_bps(self) -> int | None:
-        """Return the limit, 0 for none, None when it stays; raises ValueError for what is not a rate."""
-        if "bandwidth_limit" not in self.model_fields_set:
-            return None
-        text = self.bandwidth_limit
-        if text is None or (isinstance(text, str) and text.strip().lower() in {"", "none", "off"}):
-            return 0
-        limit = parse_bytes(text)
-        if limit < 0:
-            raise ValueError("bandwidth_limit must not be negative")
-        return limit
 
 
 class PlanRequest(BaseModel):
@@ -206,14 +212,10 @@ async def create(gateway: ReadyDep, writer: WriterDep, body: NewDownload) -> Res
 @router.patch("/settings", response_model=QueueSettings)
 async def configure(gateway: ReadyDep, writer: WriterDep, body: PoolSettings) -> Response:
     """Change the pool's settings, also while downloads run."""
-    try:
-        limit_bps = body.limit_bps()
-    except ValueError as error:
-        raise ProblemError(422, "invalid_request", str(error)) from error
     command = ConfigurePool(
         pool=gateway.settings.pool,
         max_concurrent=body.max_concurrent,
-        bandwidth_limit_bps=limit_bps,
+        bandwidth_limit_bps=body.bandwidth_limit,
         paused=body.paused,
         **writer.ids,
     )
@@ -301,7 +303,7 @@ async def move(gateway: ReadyDep, writer: WriterDep, download_id: str, body: Mov
 
 @router.get("/{download_id}/history", response_model=History, responses=NOT_FOUND)
 async def history(
-    gateway: ReadyDep, download_id: str, limit: Annotated[int, Query(ge=1, le=200)] = 200, after: int = 0
+    gateway: ReadyDep, download_id: str, limit: Annotated[int, Query(ge=1, le=200)] = 200, after: AfterSeq = 0
 ) -> Response:
     """Return every fact about the download, oldest first; `after` goes on after a position of the log."""
     download = _download(gateway.boards, download_id)

@@ -13,7 +13,7 @@ from gateway.live import STATE_TOPICS
 from gateway.past import ViewDep
 from gateway.problems import ProblemError
 from gateway.routes.presets import Preset, PresetCategory
-from gateway.routes.shapes import ActiveDownload, EndedDownload, Event, Shape, WaitingDownload
+from gateway.routes.shapes import ActiveDownload, AfterSeq, EndedDownload, Event, Shape, WaitingDownload
 from gateway.routes.system import Resources
 
 _PAGE = 500
@@ -83,7 +83,7 @@ async def state(request: Request, view: ViewDep, topics: Annotated[str, Query(ma
 @router.get("/events", response_model=EventPage)
 async def events(
     gateway: ReadyDep,
-    after: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    after: AfterSeq = 0,
     type: Annotated[str, Query(max_length=200, description="only this CloudEvents type")] = "",  # noqa: A002
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:

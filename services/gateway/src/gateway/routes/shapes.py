@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
+
+AfterSeq = Annotated[int, Query(ge=0, le=2**53)]
+"""A position of the log."""
 
 Status = Literal[
     "available", "queued", "downloading", "verifying", "retrying", "paused", "completed", "failed", "cancelled"
