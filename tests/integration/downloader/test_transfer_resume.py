@@ -9,12 +9,14 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from downloader.limits import BandwidthLimiter
-from downloader.transfer import FileRequest, LockedError, NoSpaceError
+from downloader.transfer import FileRequest, LockedError, NoSpaceError, PathConflictError
+from downloader.transfer.blocks import BUDGET_BYTES
 
 from tests.support.origin import File, Origin
 from tests.support.transfers import Bench, bench
@@ -216,6 +218,48 @@ async def test_staged_bytes_that_were_cut_off_are_worth_nothing(deck: Bench) -> 
     assert sha256(deck.final()) == file.sha256
 
 
+async def test_a_file_that_appears_meanwhile_is_not_overwritten(deck: Bench) -> None:
+    file = deck.serve(size=8 * MIB, rate=8 * MIB)
+    task = asyncio.create_task(deck.fetch())
+    await until(lambda: deck.origin.sent() > 2 * MIB)
+    deck.final().write_bytes(b"somebody's own")
+    with pytest.raises(PathConflictError, match="exists already"):
+        await task
+    assert deck.final().read_bytes() == b"somebody's own"
+    sent = deck.origin.sent()
+    result = await deck.fetch(force=True)
+    assert (sha256(deck.final()), result.fetched_bytes, deck.origin.sent()) == (file.sha256, 0, sent)
+
+
+async def test_a_validator_beyond_ascii_is_sent_back_as_it_came(deck: Bench) -> None:
+    file = deck.serve(size=20 * MIB, rate=10 * MIB, etag='"\u00e9t\u00e9"')
+    await pause_when_sent(deck, 5 * MIB)
+    result = await deck.fetch()
+    assert sha256(deck.final()) == file.sha256
+    assert result.resumed_from_bytes > 2 * MIB
+
+
+async def test_a_journal_that_cannot_grow_costs_no_memory_and_no_bytes(
+    deck: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = deck.serve(size=20 * MIB, rate=20 * MIB)
+    real, written = os.write, 0
+
+    def write(fd: int, data: bytes) -> int:
+        nonlocal written
+        claim = data.startswith(b'["w"')
+        written += claim
+        return real(fd, data[:3] if claim and written == 3 else data)  # the disk is full in the middle of a line
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(NoSpaceError):
+        await deck.fetch()
+    assert deck.transfer._pool._left == BUDGET_BYTES, "every block came back"
+    result = await deck.fetch()
+    assert result.resumed_from_bytes > 0
+    assert sha256(deck.final()) == file.sha256
+
+
 async def test_too_little_room_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
     async with bench(tmp_path, disk_reserve_bytes=1 << 60) as deck:
         deck.serve(size=20 * MIB)
@@ -271,6 +315,16 @@ async def test_a_limited_transfer_takes_the_time_its_limit_says(tmp_path: Path) 
         began = asyncio.get_running_loop().time()
         await deck.fetch()
         assert 1.2 <= asyncio.get_running_loop().time() - began <= 4.0
+
+
+async def test_many_small_files_keep_to_the_limit_together(tmp_path: Path) -> None:
+    async with bench(tmp_path, limiter=BandwidthLimiter(200_000)) as deck:
+        for number in range(20):
+            deck.serve(f"/{number}.bin", size=10_000)
+        began = time.monotonic()
+        for number in range(20):
+            await deck.fetch(f"/{number}.bin", path=f"{number}.bin")
+        assert time.monotonic() - began > 0.7, "200 kB at 200 kB/s, less the burst"
 
 
 async def test_many_files_reuse_connections_and_leave_none_open(deck: Bench) -> None:

@@ -64,6 +64,17 @@ class BandwidthLimiter:
         if self._timer is None:
             self._schedule()
 
+    async def free(self) -> None:
+        """Return when bytes may flow."""
+        if self.spend(0):
+            return
+        freed = asyncio.Event()
+        self.call_when_free(freed.set)
+        try:
+            await freed.wait()
+        finally:
+            self.forget(freed.set)
+
     def forget(self, resume: Callable[[], None]) -> None:
         """Drop a waiter whose connection is gone."""
         if resume in self._waiting:

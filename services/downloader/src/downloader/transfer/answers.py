@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from downloader.errors import SourceError
 from downloader.sources import Hop, Sources
-from downloader.transfer.headers import parse_retry_after
+from downloader.transfer.headers import parse_http_date, parse_retry_after
 from downloader.transfer.response import Response
 
 MAX_DETAIL_CHARS = 200
@@ -18,7 +18,8 @@ def refusal(response: Response, asked: Hop, sources: Sources, *, token_sent: boo
     code, message = _final(response, asked, sources, token_sent=token_sent)
     if code:
         return SourceError(code, message, host=host, status=status)
-    wait_s = parse_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
+    now = parse_http_date(response.headers.get("date")) or datetime.now(UTC)  # whose clock is right does not matter
+    wait_s = parse_retry_after(response.headers.get("retry-after"), now)
     if status == 429:
         message = f"{host} asks to slow down{_wait(wait_s)}."
         return SourceError("rate_limited", message, retryable=True, retry_after_s=wait_s, host=host, status=status)

@@ -44,6 +44,7 @@ class HttpClient:
         ]
         if hop.authorization is not None:
             fields.append(("Authorization", hop.authorization))
+        await self._limiter.free()  # a small file comes whole with its head: it has to wait before
         while (kept := self._kept(hop)) is not None:
             try:
                 return Response(kept, hop, await kept.ask(fields, method))

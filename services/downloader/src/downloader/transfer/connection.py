@@ -128,6 +128,7 @@ class Connection(asyncio.BufferedProtocol):
             self._feed(bytes(self._scratch[:nbytes]))
             self._pump(free=free)
         elif self._head is not None:
+            self._limiter.spend(nbytes)
             self._feed(bytes(self._scratch[:nbytes]))
             self._look_for_head()
         else:
@@ -163,7 +164,10 @@ class Connection(asyncio.BufferedProtocol):
         self.idle = self._complete = False
         self._method = method
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-        request = h11.Request(method=method, target=self.hop.target, headers=headers)
+        fields = [
+            (name.encode(), value.encode("latin-1")) for name, value in headers
+        ]  # an entity tag may have such bytes
+        request = h11.Request(method=method, target=self.hop.target, headers=fields)
         self._head = self._loop.create_future()
         self._read_into_scratch()
         self._start_watch()

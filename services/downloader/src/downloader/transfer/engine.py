@@ -161,7 +161,7 @@ class Transfer:
         progress = asyncio.create_task(self._report(fetch, staging, on_progress))
         try:
             await fetch.run()
-            return await self._publish(request, staging, fetch)
+            return await self._publish(request, staging, fetch, presence)
         except _SettledError as settled:
             return settled.result
         except TransferError as error:
@@ -185,7 +185,9 @@ class Transfer:
             return None
         return await presence.after_asking(stated)
 
-    async def _publish(self, request: FileRequest, staging: Staging, fetch: FileFetch) -> FileResult:
+    async def _publish(
+        self, request: FileRequest, staging: Staging, fetch: FileFetch, presence: Presence
+    ) -> FileResult:
         pipeline, size, identity = fetch.pipeline, fetch.size, staging.identity
         if pipeline is None or size is None or identity is None:
             raise AssertionError("a whole file has a size and went through a pipeline")
@@ -200,6 +202,7 @@ class Transfer:
         if expected is None:
             has_header = await in_thread(self._io, check_header, request.path, staging.fd, size)
             verified = "header" if has_header else "size"
+        await presence.before_publishing(sha256)
         await fetch.stop()
         stat = await in_thread(self._io, staging.publish, sha256, verified, size)
         return FileResult(

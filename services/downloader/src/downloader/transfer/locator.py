@@ -63,7 +63,8 @@ class Locator:
         response = await self._accept(await self._follow(self._first, {}, "HEAD"))
         self._client.release(response)
         page = response.headers.get("content-type", "").split(";")[0].strip().lower() in HTML_TYPES
-        size = None if page else parse_length(response.headers.get("content-length"))
+        # 0 is what servers answer that have not looked: an empty file is found out by asking for it.
+        size = None if page else parse_length(response.headers.get("content-length")) or None
         return Stated(size, self.hub_sha256, response.hop.netloc, response.headers.get("etag"))
 
     async def _accept(self, response: Response) -> Response:

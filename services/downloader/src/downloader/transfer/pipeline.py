@@ -194,11 +194,12 @@ class Pipeline:
             offset, data = offset + written, data[written:]
 
     def _written(self, block: Block) -> None:
+        start, end = block.offset, block.offset + block.size
         self._unwritten -= block.size
-        if self.error is None or isinstance(self.error, asyncio.CancelledError):
-            self.staging.claim(block.offset, block.offset + block.size)
         self._unsealed_bytes += block.size
-        self._done_with(block)
+        self._done_with(block)  # before the journal's disk can be full: a block that is not given back is lost for all
+        if self.error is None or isinstance(self.error, asyncio.CancelledError):
+            self.staging.claim(start, end)
         self._seal_at_times()
         if self._unwritten < MAX_UNWRITTEN_BYTES:
             self._wake_all()

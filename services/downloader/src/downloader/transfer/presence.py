@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -85,6 +84,12 @@ class Presence:
         there = "a file of unknown length" if stated.size is None else f"{stated.size:,} bytes"
         self._refuse_conflict(stat, f"{stated.host} has {there}")
         return None
+
+    async def before_publishing(self, sha256: str) -> None:
+        """Raise PathConflictError when another file took the path while this one was fetched, unless `force` is set."""
+        stat = self._here()
+        if stat is not None and not self._request.force and await self._sha256_here(stat) != sha256:
+            self._refuse_conflict(stat, f"what was fetched has SHA-256 {sha256}")
 
     # The file that has the path
 
@@ -192,9 +197,9 @@ def _is_unchanged(record: KnownFile, stat: os.stat_result) -> bool:
 
 def _clone_or_copy(source: Path, copy: Path) -> None:
     with source.open("rb") as reader, copy.open("xb") as writer:
-        with contextlib.suppress(OSError):
+        try:
             fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
-            return
-        shutil.copyfileobj(reader, writer, 1 << 20)
-        writer.flush()
+        except OSError:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+            writer.flush()
         os.fsync(writer.fileno())

@@ -77,7 +77,8 @@ class Staging:
 
     def _append(self, *lines: object) -> None:
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-        os.write(self._journal_fd, text.encode())
+        if os.write(self._journal_fd, text.encode()) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a torn line: what followed it would not be read
 
     def begin(self, identity: Identity, journaled: bool) -> None:
         """Drop all staged bytes and begin a file. Unjournaled ones are so small that a kill may cost all of them.
