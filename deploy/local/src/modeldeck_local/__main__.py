@@ -1,4 +1,7 @@
-"""The `modeldeck` command: `up` and `doctor` of this package beside the client commands of the gateway."""
+"""The `modeldeck` command: `up` and `doctor` of this package beside the client commands of the gateway.
+
+Each imports what it needs when it is run, so that a client command does not wait for the supervisor's parts.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from modeldeck_local.up import up
 
 
 def run_up(
@@ -19,14 +20,26 @@ def run_up(
     demo: Annotated[bool, typer.Option("--demo", help="Generated model files from a local origin.")] = False,
 ) -> None:
     """Run the whole product until Ctrl-C: nats-server and the four services."""
+    from modeldeck_local.up import up  # noqa: PLC0415
+
     given = {"HOST": host, "PORT": port, "DATA_DIR": data_dir, "MODELS_DIR": models_dir}
     choices = {name: str(value) for name, value in given.items() if value is not None}
     raise typer.Exit(up(choices, is_demo=demo))
 
 
+def run_doctor(
+    url: Annotated[str | None, typer.Option(help="Address of the gateway (MODELDECK_URL).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Check settings, nats-server, folders, space, token and the gateway; say what to do."""
+    from modeldeck_local.doctor import doctor  # noqa: PLC0415
+
+    raise typer.Exit(doctor(url, as_json=as_json))
+
+
 def main() -> None:
     """Run the command line."""
-    if sys.argv[1:2] == ["up"]:  # needs none of the rest, which takes half a second to import
+    if sys.argv[1:2] == ["up"]:
         sys.argv[:2] = ["modeldeck up"]
         typer.run(run_up)
     else:
@@ -35,11 +48,9 @@ def main() -> None:
 
 def whole_command_line() -> typer.Typer:
     """Return the gateway's client commands with this machine's own beside them."""
-    from gateway.cli import app  # noqa: PLC0415  # see `main`
+    from gateway.cli import app  # noqa: PLC0415
 
-    from modeldeck_local.doctor import doctor  # noqa: PLC0415
-
-    for name, command in (("up", run_up), ("doctor", doctor)):
+    for name, command in (("up", run_up), ("doctor", run_doctor)):
         app.command(name, rich_help_panel="This machine")(command)
     return app
 

@@ -9,10 +9,9 @@ import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import httpx
-import typer
 from modeldeck_events.settings import ServiceSettings, SettingsError
 from rich.console import Console
 
@@ -36,11 +35,8 @@ class Finding:
     advice: str = ""
 
 
-def doctor(
-    url: Annotated[str | None, typer.Option(help="Address of the gateway (MODELDECK_URL).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-) -> None:
-    """Check settings, nats-server, folders, space, token and the gateway; say what to do."""
+def doctor(url: str | None, *, as_json: bool) -> int:
+    """Print what was found, and return the exit status: 1 when something is a problem."""
     findings = list(examine(url))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))  # noqa: T201
@@ -51,7 +47,7 @@ def doctor(
             console.print(finding.detail, markup=False)
             if finding.advice:
                 console.print(f"        {finding.advice}", markup=False)
-    raise typer.Exit(1 if any(finding.verdict == "problem" for finding in findings) else 0)
+    return 1 if any(finding.verdict == "problem" for finding in findings) else 0
 
 
 def examine(url: str | None) -> Iterator[Finding]:
