@@ -276,6 +276,37 @@ class TestPresets:
         gone = ModelFileGone(pool="default", path="x/1.bin")
         assert folded(*done, found("x/1.bin"), gone).presets.state()["presets"]["a"]["status"] == "available"
 
+    @pytest.mark.parametrize(
+        ("later", "codes"),
+        [
+            ([], []),
+            ([ModelFileGone(pool="default", path="x/1.bin")], ["file_removed"]),
+            ([found("x/1.bin", 40)], ["file_changed"]),
+            ([found("x/1.bin", whole=False)], ["file_damaged"]),
+            (
+                [file_completed("two", "x/1.bin", 70, url="https://else.example/x"), found("x/1.bin", 70)],
+                ["other_file"],
+            ),
+            ([ModelFileGone(pool="default", path="x/1.bin"), found("x/1.bin")], []),
+            ([ModelFileGone(pool="default", path="x/1.bin"), queued("again", file("x/1.bin"))], []),
+        ],
+    )
+    def test_what_became_of_installed_files_is_said(self, later: list[Event], codes: list[str]) -> None:
+        installed = [
+            PresetPublished(preset=preset("a", file("x/1.bin"))),
+            queued("one", file("x/1.bin")),
+            started("one"),
+            file_completed("one", "x/1.bin", 100),
+            found("x/1.bin"),
+            d.DownloadCompleted(download_id="one", attempt=1, total_bytes=100),
+            queued("two", file("x/1.bin"), preset_id="b"),
+        ]
+        view = folded(*installed, *later).presets.state()["presets"]["a"]
+        assert [warning["code"] for warning in view["warnings"]] == codes
+        assert all("x/1.bin" in warning["message"] for warning in view["warnings"])
+        if codes:
+            assert (view["status"], view["installed"], view["progress"]) == ("available", False, 0.0)
+
     def test_shared_files_count_for_every_preset(self) -> None:
         boards = folded(
             PresetPublished(preset=preset("a", file("x/s.bin"))), PresetPublished(preset=preset("b", file("x/s.bin")))

@@ -7,8 +7,7 @@ Files marked optional are not needed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -26,55 +25,10 @@ from modeldeck_events.store import Record
 
 from gateway.boards import words
 from gateway.boards.board import Json, known
+from gateway.boards.disk import FileOnDisk
 from gateway.boards.downloads import Download, Downloads
 
 _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "paused"})
-
-
-class FileOnDisk(msgspec.Struct, kw_only=True):
-    """What is known about one path of the pool: found with this size, or gone since `gone_seq`.
-
-    `fetched_bytes` and `sha256` are of the last download of the path, `sources` the URLs whose file it was found to be.
-    """
-
-    size_bytes: int | None = None
-    modified_at: datetime | None = None
-    whole: bool | None = None
-    gone_seq: int = 0
-    fetched_bytes: int | None = None
-    sha256: str | None = None
-    sources: set[str] = set()
-
-    def fetched(self, event: DownloadFileCompleted) -> None:
-        """Note where the content came from, or that another source has the same."""
-        if event.action == "present" and event.size_bytes == self.fetched_bytes:
-            self.sources.add(event.url)
-        else:
-            self.sources = {event.url}
-        self.fetched_bytes, self.sha256 = event.size_bytes, event.sha256 or self.sha256
-
-    def found(self, event: ModelFileFound) -> None:
-        """Note what lies there now."""
-        self.size_bytes, self.modified_at, self.whole = event.size_bytes, event.modified_at, event.whole
-
-    def gone(self, seq: int) -> None:
-        """Note that nothing lies there any more; what comes next may come from anywhere."""
-        self.size_bytes = self.modified_at = self.whole = self.fetched_bytes = self.sha256 = None
-        self.gone_seq, self.sources = seq, set()
-
-    def satisfies(self, spec: FileSpec) -> bool:
-        """Tell whether this is the whole file that `spec` wants.
-
-        A file that came from another source counts only when hash or exact size agree with what `spec` states
-        (api.md, warnings). One that was fetched and has another size by now was cut or replaced since.
-        """
-        if self.size_bytes is None or self.whole is False or self.fetched_bytes not in (None, self.size_bytes):
-            return False
-        if spec.sha256 and self.sha256:
-            return spec.sha256 == self.sha256
-        if spec.size_bytes is not None:
-            return spec.size_bytes == self.size_bytes
-        return not self.sources or spec.url in self.sources
 
 
 class _Saved(msgspec.Struct):
@@ -89,7 +43,7 @@ class _Saved(msgspec.Struct):
 class Presets:
     """The board of presets, as seen from one storage pool."""
 
-    VERSION = 2
+    VERSION = 3
 
     def __init__(self, downloads: Downloads, *, pool: str) -> None:
         self._downloads = downloads
@@ -102,7 +56,7 @@ class Presets:
         """Fold one fact of a preset, the catalog, a model file or a download (its board has seen that already)."""
         event = record.event
         if isinstance(event, DownloadEvent):
-            return self._download_changed(event)
+            return self._download_changed(event, record.seq)
         match event:
             case ModelFileFound() | ModelFileGone():
                 return self._file_changed(event, record.seq)
@@ -172,12 +126,12 @@ class Presets:
         for spec in preset.files:
             self._users[spec.path].add(preset.id)
 
-    def _download_changed(self, event: DownloadEvent) -> bool:
+    def _download_changed(self, event: DownloadEvent, seq: int) -> bool:
         download = self._downloads.by_id.get(event.download_id)
         if download is None or download.pool != self._pool:
             return False
         if isinstance(event, DownloadFileCompleted):
-            self._saved.files.setdefault(event.path, FileOnDisk()).fetched(event)
+            self._saved.files.setdefault(event.path, FileOnDisk()).fetched(event, seq)
             self._forget_views(self._users.get(event.path, ()))
         if download.target.preset_id:
             self._views.pop(download.target.preset_id, None)
@@ -188,7 +142,7 @@ class Presets:
             return False
         file = self._saved.files.setdefault(event.path, FileOnDisk())
         if isinstance(event, ModelFileFound):
-            file.found(event)
+            file.found(event, seq)
         else:
             file.gone(seq)
         users = self._users.get(event.path, ())
@@ -207,9 +161,9 @@ class Presets:
 
     def _render(self, preset: PresetDefinition) -> Json:
         download = self._downloads.latest(self._pool, f"preset:{preset.id}")
-        needed = [f for f in preset.files if not f.optional] or list(preset.files)
-        installed = bool(needed) and all(self._has(f) for f in needed)
-        status = self._status(preset, download, installed=installed)
+        missing = [f for f in _needed(preset) if not self._has(f)]
+        installed = bool(preset.files) and not missing
+        status = self._status(missing, download, installed=installed)
         progress = 100.0 if status == "installed" else 0.0
         if download is not None and status in _UNDER_WAY:
             progress = self._downloads.shown(download).progress or 0.0
@@ -235,23 +189,34 @@ class Presets:
             modified_at=words.time(modified) if modified else None,
             download_id=download.download_id if download else None,
             error=download.error if download and status in {"failed", "retrying", "paused"} else None,
-            warnings=[_warning(w) for w in preset.warnings],
+            warnings=[_warning(w) for w in (*preset.warnings, *self._disk_warnings(missing, download, status))],
             files=[self._file(f) for f in preset.files],
         )
 
-    def _status(self, preset: PresetDefinition, download: Download | None, *, installed: bool) -> str:
+    def _status(self, missing: list[FileSpec], download: Download | None, *, installed: bool) -> str:
         status = self._downloads.status(download) if download else "available"
         if status in _UNDER_WAY:
             return status
         if installed:
             return "installed"
-        if download is not None and status == "completed":
-            gone = max(
-                (self._saved.files[f.path].gone_seq for f in preset.files if f.path in self._saved.files), default=0
-            )
-            # Between the end of the download and the inventory's next look the files are there but not found yet.
-            return "available" if gone > download.last_seq else "completed"
-        return status
+        # Between the end of the download and the inventory's next look the files are there but not found yet.
+        return "available" if status == "completed" and any(map(self._seen_since, missing)) else status
+
+    def _seen_since(self, spec: FileSpec) -> bool:
+        """Tell whether the inventory looked at the file after it was fetched."""
+        file = self._saved.files.get(spec.path)
+        return file is not None and file.seen_seq > file.fetched_seq
+
+    def _disk_warnings(
+        self, missing: list[FileSpec], download: Download | None, status: str
+    ) -> Iterator[PresetWarning]:
+        """Yield what is odd about files on the disk that are not the preset's."""
+        was_complete = download is not None and download.phase == "completed"
+        for spec in missing if status not in _UNDER_WAY else ():
+            file = self._saved.files.get(spec.path)
+            found = file.why_not(spec, was_complete=was_complete) if file and self._seen_since(spec) else None
+            if found is not None:
+                yield found
 
     def _has(self, spec: FileSpec) -> bool:
         file = self._saved.files.get(spec.path)
@@ -280,6 +245,10 @@ class Presets:
             entry["count"] += 1
             entry["installed"] += int(view["installed"])
         return found
+
+
+def _needed(preset: PresetDefinition) -> list[FileSpec]:
+    return [f for f in preset.files if not f.optional] or list(preset.files)
 
 
 def _warning(warning: PresetWarning) -> Json:
