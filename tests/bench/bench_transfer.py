@@ -1,8 +1,9 @@
-"""Bytes from a loopback origin to a verified file: the transfer engine beside curl and aria2c, paired in one run.
+"""Bytes from a loopback origin to a verified file: the transfer engine beside curl, aria2c, the hub's own client and a
+small C program, paired in one run.
 
 Settings: BENCH_ROUNDS (5), BENCH_LARGE_MIB (2048), BENCH_ROWS (large,tls,limit,latency,small). Every way starts as a
-process of its own; wall and CPU are of that process and its children, memory is its peak. Files go to the working
-volume and are removed after each run.
+process of its own; wall and CPU are of that process and its children, memory is its peak; the ratios are the first
+way's to each. Files go to the working volume and are removed after each run.
 """
 
 from __future__ import annotations
@@ -18,38 +19,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 
+from tests.bench import downloaders
+from tests.bench.downloaders import ROOT, Wanted, Way
+
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 LARGE_MIB = int(os.environ.get("BENCH_LARGE_MIB", "2048"))
 ROWS = os.environ.get("BENCH_ROWS", "large,tls,limit,latency,small").split(",")
-SMALL_FILES, SMALL_BYTES, SMALL_AT_ONCE = 2000, 256 << 10, 8
+SMALL_FILES, SMALL_BYTES = 2000, 256 << 10
 LIMIT_BPS, LATENCY_S = 20_000_000, 0.03
-ROOT = Path(__file__).parent.parent.parent
-ENGINE = """
-import asyncio, sys, ssl
-from pathlib import Path
-from downloader.sources import Sources
-from downloader.transfer import FileRequest, Transfer
-
-async def main(folder, url, at_once, connections, digest, ca, *paths):
-    context = ssl.create_default_context(cafile=ca) if ca else None
-    host = url.split("/")[2]
-    gate = asyncio.Semaphore(int(at_once))
-    async with Transfer(models_dir=Path(folder), sources=Sources(allowed_hosts=[host]), connections=int(connections),
-                        disk_reserve_bytes=0, ssl_context=context) as transfer:
-        async def one(path):
-            async with gate:
-                return await transfer.fetch(FileRequest(path, url + "/" + path, sha256=digest or None))
-        await asyncio.gather(*map(one, paths))
-
-paths = sys.argv[7:] or sys.stdin.read().split()
-asyncio.run(main(*sys.argv[1:7], *paths))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +44,13 @@ class Run:
     memory_mb: float
 
 
-Way = Callable[[Path], tuple[list[str], str]]
-
-
 def main() -> None:
     """Measure and print every wanted row."""
     for tool in ("curl", "aria2c"):
-        print(_version(tool))
+        print(downloaders.version(tool))
+    print(
+        f"huggingface_hub: {'there' if downloaders.has_hub() else 'not installed, left out (dependency group bench)'}"
+    )
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".dev-bench-") as name:
         folder = Path(name)
         served = folder / "served"
@@ -76,19 +59,13 @@ def main() -> None:
             {"large": _large, "tls": _tls, "limit": _limit, "latency": _latency, "small": _small}[row](folder, served)
 
 
-def _version(tool: str) -> str:
-    if shutil.which(tool) is None:
-        return f"{tool}: not installed, left out"
-    return subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-
-
 # Rows
 
 
 def _large(folder: Path, served: Path) -> None:
     digest = _make(served / "large.bin", LARGE_MIB)
     with _origin(served) as url:
-        _compare(f"{LARGE_MIB} MiB over HTTP", folder, _whole_file_ways(url, "large.bin", digest, ""))
+        _compare(f"{LARGE_MIB} MiB over HTTP", folder, _whole_file_ways(folder, url, digest, ""))
 
 
 def _tls(folder: Path, served: Path) -> None:
@@ -100,19 +77,22 @@ def _tls(folder: Path, served: Path) -> None:
     certificate.cert_chain_pems[0].write_to_path(str(cert))
     certificate.private_key_pem.write_to_path(str(key))
     with _origin(served, "--tls", str(cert), str(key)) as url:
-        _compare(f"{LARGE_MIB} MiB over TLS", folder, _whole_file_ways(url, "large.bin", digest, str(ca)))
+        _compare(f"{LARGE_MIB} MiB over TLS", folder, _whole_file_ways(folder, url, digest, str(ca)))
 
 
-def _whole_file_ways(url: str, name: str, digest: str, ca: str) -> dict[str, Way]:
-    check = f"{digest}  {name}"
-    curl = f"curl -sS {'--cacert ' + ca if ca else ''} -o {name} {url}/{name} && echo '{check}' | sha256sum -c --quiet"
-    aria = _aria(url, name, digest, 16, f"--ca-certificate={ca}" if ca else "")
-    return {
-        "modeldeck, 8 connections": lambda out: (_engine(out, url, 8, digest, ca, name), ""),
-        "modeldeck, 1 connection": lambda out: (_engine(out, url, 1, digest, ca, name), ""),
-        "curl, then sha256sum": lambda _: (["sh", "-c", curl], ""),
-        "aria2c -x16 with checksum": lambda _: (aria, ""),
+def _whole_file_ways(folder: Path, url: str, digest: str, ca: str) -> dict[str, Way]:
+    large = Wanted(url, {"large.bin": digest}, ca)
+    ways = {
+        "modeldeck, 8 connections": downloaders.engine(large, connections=8),
+        "modeldeck, 1 connection": downloaders.engine(large, connections=1),
+        "curl, then sha256sum": downloaders.curl(large),
+        "aria2c -x16 with checksum": downloaders.aria(large, connections=16),
     }
+    try:
+        ways["C limit"] = downloaders.c_limit(large, folder)
+    except FileNotFoundError as error:
+        print(f"C limit: left out ({error})")
+    return ways
 
 
 def _limit(folder: Path, served: Path) -> None:
@@ -127,39 +107,30 @@ def _per_connection(folder: Path, served: Path, title: str, latency_s: float) ->
     digest = _make(served / "limited.bin", 512)
     ways: dict[str, Way] = {}
     with _origin(served, "--rate", str(LIMIT_BPS), "--latency", str(latency_s)) as url:
+        limited = Wanted(url, {"limited.bin": digest})
         for count in (16, 8):
-            engine = lambda out, n=count: (_engine(out, url, n, digest, "", "limited.bin"), "")  # noqa: E731
-            aria = lambda _, n=count: (_aria(url, "limited.bin", digest, n, ""), "")  # noqa: E731
-            ways[f"modeldeck, {count} connections"] = engine
-            ways[f"aria2c -x{count} with checksum"] = aria
+            ways[f"modeldeck, {count} connections"] = downloaders.engine(limited, connections=count)
+            ways[f"aria2c -x{count} with checksum"] = downloaders.aria(limited, connections=count)
         _compare(f"512 MiB, {title}", folder, ways)
+    least = ", ".join(f"{count} connections {(512 << 20) / LIMIT_BPS / count:.2f} s" for count in (16, 8))
+    print(f"what the limit alone takes: {least}")
 
 
 def _small(folder: Path, served: Path) -> None:
-    names = [f"small-{number}.bin" for number in range(SMALL_FILES)]
-    noise = random.Random(7)
-    for name in names:
-        (served / name).write_bytes(noise.randbytes(SMALL_BYTES))
-    with _origin(served) as url:
-        listed = "".join(f"{url}/{name}\n" for name in names)
-        ways: dict[str, Way] = {
-            f"modeldeck, {SMALL_AT_ONCE} at once": lambda out: (_engine(out, url, 8, "", ""), " ".join(names)),
-            "aria2c -j16, not verified": lambda out: (["aria2c", "-q", "-j16", "-d", str(out), "-i", "-"], listed),
-        }
-        _compare(f"{SMALL_FILES} files of {SMALL_BYTES >> 10} KiB, synced each", folder, ways)
-
-
-# Ways
-
-
-def _engine(out: Path, url: str, connections: int, digest: str, ca: str, *paths: str) -> list[str]:
-    return [sys.executable, "-c", ENGINE, str(out), url, str(SMALL_AT_ONCE), str(connections), digest, ca, *paths]
-
-
-def _aria(url: str, name: str, digest: str, connections: int, option: str) -> list[str]:
-    flags = [f"-x{connections}", f"-s{connections}", "-k1M", "-q", "--allow-overwrite=true", "--file-allocation=none"]
-    options = [option] if option else []
-    return ["aria2c", *flags, f"--checksum=sha-256={digest}", *options, "-o", name, f"{url}/{name}"]
+    noise, digests = random.Random(7), {}
+    small = served / "small"
+    small.mkdir()
+    for number in range(SMALL_FILES):
+        content = noise.randbytes(SMALL_BYTES)
+        (small / f"small-{number}.bin").write_bytes(content)
+        digests[f"small-{number}.bin"] = hashlib.sha256(content).hexdigest()
+    with _origin(small) as url:
+        files = Wanted(url, digests)
+        ways = {"modeldeck, 8 files at once": downloaders.engine(files, connections=8)}
+        if downloaders.has_hub():
+            ways["huggingface_hub, then sha256sum"] = downloaders.hub(files)
+        ways["aria2c -j16, not verified"] = downloaders.aria_list(files)
+        _compare(f"{SMALL_FILES} files of {SMALL_BYTES >> 10} KiB", folder, ways)
 
 
 # Measuring
@@ -174,22 +145,23 @@ def _compare(title: str, folder: Path, ways: dict[str, Way]) -> None:
                 continue
             runs.setdefault(name, []).append(_measure(folder / "out", way))
     print(f"\n{title}, medians of {ROUNDS} paired runs")
-    print(f"{'':32}{'wall s':>8}{'CPU s':>8}{'MB':>7}{'wall ratio':>12}")
-    first = statistics.median(run.wall_s for run in next(iter(runs.values())))
+    print(f"{'':32}{'wall s':>8}{'CPU s':>8}{'MB':>7}{'wall ratio':>12}{'CPU ratio':>11}")
+    ours = next(iter(runs.values()))
+    first, first_cpu = statistics.median(run.wall_s for run in ours), statistics.median(run.cpu_s for run in ours)
     for name, measured in runs.items():
         wall = statistics.median(run.wall_s for run in measured)
         cpu = statistics.median(run.cpu_s for run in measured)
         memory = statistics.median(run.memory_mb for run in measured)
-        print(f"{name:32}{wall:8.2f}{cpu:8.2f}{memory:7.0f}{first / wall:11.2f}x")
+        print(f"{name:32}{wall:8.2f}{cpu:8.2f}{memory:7.0f}{first / wall:11.2f}x{first_cpu / cpu:10.2f}x")
 
 
 def _measure(out: Path, way: Way) -> Run:
     out.mkdir()
-    command, stdin = way(out)
+    command, stdin, environment = way(out)
     os.sync()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
-    process = subprocess.Popen(command, cwd=out, stdin=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=out, stdin=subprocess.PIPE, text=True, env={**os.environ, **environment})
     if process.stdin is not None:
         process.stdin.write(stdin)
         process.stdin.close()

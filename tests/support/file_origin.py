@@ -2,13 +2,15 @@
 
     python -m tests.support.file_origin FOLDER [--rate BYTES_PER_S] [--latency S] [--tls CERT KEY]
 
-`--rate` holds for each connection; `--latency` passes before each answer. Prints its URL.
+`--rate` holds for each connection; `--latency` passes before each answer. Prints its URL. A path's last part names
+the file, so a client of the Hugging Face hub finds all of them in any repository (`HF_ENDPOINT`).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import socket
@@ -20,6 +22,7 @@ from typing import Any
 
 _RANGE = re.compile(r"(?mi)^range: bytes=(\d+)-(\d*)\r?$")
 _PIECE_BYTES = 1 << 20
+_COMMIT = "0" * 40
 
 
 def serve(folder: Path, rate: int, latency_s: float, context: ssl.SSLContext | None) -> None:
@@ -50,6 +53,9 @@ def _client(raw: socket.socket, folder: Path, rate: int, latency_s: float, conte
 
 def _answer(client: Any, request: str, folder: Path, rate: int) -> None:
     method, target = request.split(" ", 2)[:2]
+    if target.startswith("/api/models/"):
+        _tell_repository(client, target, folder)
+        return
     path = folder / Path(target.partition("?")[0]).name
     if not path.is_file():
         client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
@@ -62,7 +68,8 @@ def _answer(client: Any, request: str, folder: Path, rate: int) -> None:
         status, extra = "206 Partial Content", f"Content-Range: bytes {start}-{end - 1}/{size}\r\n"
     head = (
         f"HTTP/1.1 {status}\r\nContent-Length: {end - start}\r\nAccept-Ranges: bytes\r\n"
-        f'ETag: "{path.name}-{size}"\r\nContent-Type: application/octet-stream\r\n{extra}\r\n'
+        f'ETag: "{path.name}-{size}"\r\nContent-Type: application/octet-stream\r\nX-Repo-Commit: {_COMMIT}\r\n'
+        f"{extra}\r\n"
     )
     client.sendall(head.encode())
     if method == "HEAD":
@@ -72,6 +79,17 @@ def _answer(client: Any, request: str, folder: Path, rate: int) -> None:
         _send(client, fd, start, end, rate)
     finally:
         os.close(fd)
+
+
+def _tell_repository(client: Any, target: str, folder: Path) -> None:
+    """Answer what the hub's API says of a repository: its commit, or below /tree/ its files."""
+    files = sorted((path.name, path.stat().st_size) for path in folder.iterdir())
+    told: Any = {"id": "a/b", "sha": _COMMIT, "siblings": [{"rfilename": name} for name, _ in files]}
+    if "/tree/" in target:
+        told = [{"type": "file", "path": name, "size": size, "oid": _COMMIT} for name, size in files]
+    body = json.dumps(told).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nContent-Type: application/json\r\n\r\n"
+    client.sendall(head.encode() + body)
 
 
 def _send(client: Any, fd: int, start: int, end: int, rate: int) -> None:
