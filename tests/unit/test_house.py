@@ -31,7 +31,6 @@ WRITTEN_BY_TOOLS = {"uv.lock"}
 """uv writes the index into its lock file and offers no other form; `uv sync` follows the configured index anyway."""
 MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|tmp/boot|home/[a-z]+)/")
 NOT_YET_READ = {
-    "MODELDECK_COMFYUI_URL": "the watcher of a running ComfyUI",
     "MODELDECK_EXTRA_MODEL_PATHS": "model folders of an existing ComfyUI",
     "MODELDECK_FEATURED_URL": "featured models",
     "MODELDECK_TEMPLATE_DIRS": "the template scanner",

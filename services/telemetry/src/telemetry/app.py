@@ -5,11 +5,15 @@ from __future__ import annotations
 import socket
 import sys
 
-from modeldeck_events import readings
+from modeldeck_events import generations, readings
+from modeldeck_events.message import Reading
 from modeldeck_events.readings import HostSample
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
 
+from telemetry.comfyui import Watcher
+from telemetry.comfyui_client import source_of
+from telemetry.generation_log import GenerationLog, Generations
 from telemetry.gpus import NvmlProbe
 from telemetry.sampler import Sampler
 from telemetry.settings import Settings
@@ -33,7 +37,21 @@ def build(settings: Settings) -> Service:
         gpus=NvmlProbe().sample,
     )
     service.task(sampler.run, name="sample the host")
+    if settings.comfyui_url:
+        _watch_comfyui(service, settings.comfyui_url, host)
     return service
+
+
+def _watch_comfyui(service: Service, url: str, host: str) -> None:
+    """Have the ComfyUI at `url` watched."""
+    known = Generations(source_of(url, host))
+    projector = service.folds([known], subjects=[generations.source_subjects(known.source)])
+
+    async def publish(subject: str, reading: Reading) -> None:
+        await service.bus.publish_reading(subject, reading, latest_only=True)
+
+    watcher = Watcher(url, GenerationLog(service.store, projector, known), publish)
+    service.task(watcher.run, name="watch ComfyUI")
 
 
 def main() -> int:
