@@ -9,7 +9,7 @@ import pytest
 from gateway import validation
 from modeldeck_events import downloads as d
 from modeldeck_events.modelfiles import subject as modelfile_subject
-from modeldeck_events.presets import PresetPublished
+from modeldeck_events.presets import CATALOG_SUBJECT, CatalogRefreshed, PresetPublished, PresetWarning
 from modeldeck_events.presets import subject as preset_subject
 from modeldeck_events.readings import HostSample, host_subject
 
@@ -44,6 +44,22 @@ async def test_presets_are_listed_under_every_spelling(product: Product) -> None
     assert bodies[0]["total"] == 2
     page = await ok(await product.http.get("/api/presets/?limit=1&offset=1"))
     assert [p["id"] for p in page["presets"]] == ["b"]  # type: ignore[attr-defined]
+
+
+async def test_what_is_odd_about_the_catalog_itself_is_listed(product: Product) -> None:
+    assert (await product.http.get("/api/presets")).json()["warnings"] == []
+    odd = CatalogRefreshed(
+        version="1",
+        total_presets=2,
+        published=0,
+        withdrawn=0,
+        source="s",
+        warnings=(PresetWarning(code="invalid_preset", message="x is left out"),),
+    )
+    await product.services.append(CATALOG_SUBJECT, odd)
+    await eventually(lambda: caught_up(product.app, product.services))
+    listed = (await product.http.get("/api/presets")).json()
+    assert listed["warnings"] == [{"code": "invalid_preset", "message": "x is left out"}]
 
 
 async def test_static_names_are_not_taken_for_preset_ids(product: Product) -> None:

@@ -190,6 +190,12 @@ describe("presets", () => {
     expect(within(card("b")).getByText("vae.safetensors has two sources.")).toBeTruthy();
   });
 
+  it("says what is odd about the catalog itself", async () => {
+    const { store } = page(<Presets />);
+    live(store, { presets: { ...all, warnings: [{ code: "invalid_preset", message: "The preset 'x' is left out." }] } });
+    expect(await screen.findByText("The preset 'x' is left out.")).toBeTruthy();
+  });
+
   it("installs: queued at once, back to available with the reason when refused", async () => {
     let refuse: (response: Response) => void = () => undefined;
     gateway(() => new Promise((resolve) => (refuse = resolve)));

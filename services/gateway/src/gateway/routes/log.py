@@ -13,7 +13,7 @@ from gateway.live import STATE_TOPICS
 from gateway.past import ViewDep
 from gateway.problems import ProblemError
 from gateway.routes.presets import Preset, PresetCategory
-from gateway.routes.shapes import ActiveDownload, AfterSeq, EndedDownload, Event, Shape, WaitingDownload
+from gateway.routes.shapes import ActiveDownload, AfterSeq, EndedDownload, Event, Shape, WaitingDownload, Warned
 from gateway.routes.system import Resources
 
 _PAGE = 500
@@ -54,6 +54,7 @@ class PresetsTopic(Shape):
     categories: dict[str, PresetCategory]
     version: str
     total: int
+    warnings: list[Warned]
 
 
 class States(Shape):

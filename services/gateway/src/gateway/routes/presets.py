@@ -54,11 +54,12 @@ class Preset(Shape):
 
 
 class PresetList(Shape):
-    """Presets: installed ones first, the newest of them first."""
+    """Presets: installed ones first, the newest of them first; `warnings` are of the catalog file as a whole."""
 
     presets: list[Preset]
     total: int
     version: str
+    warnings: list[Warned]
 
 
 class PresetCategory(Shape):
@@ -99,6 +100,7 @@ def preset_list(state: dict[str, Any], limit: int | None = None, offset: int = 0
         "presets": presets[offset : None if limit is None else offset + limit],
         "total": len(presets),
         "version": state["version"],
+        "warnings": state["warnings"],
     }
 
 

@@ -1216,7 +1216,7 @@ export interface components {
         };
         /**
          * PresetList
-         * @description Presets: installed ones first, the newest of them first.
+         * @description Presets: installed ones first, the newest of them first; `warnings` are of the catalog file as a whole.
          */
         PresetList: {
             /** Presets */
@@ -1225,6 +1225,8 @@ export interface components {
             total: number;
             /** Version */
             version: string;
+            /** Warnings */
+            warnings: components["schemas"]["Warned"][];
         } & {
             [key: string]: unknown;
         };
@@ -1259,6 +1261,8 @@ export interface components {
             total: number;
             /** Version */
             version: string;
+            /** Warnings */
+            warnings: components["schemas"]["Warned"][];
         } & {
             [key: string]: unknown;
         };
@@ -1533,6 +1537,8 @@ export interface operations {
                 cursor?: string | null;
                 category?: string | null;
                 project_id?: string | null;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
             };
             header?: never;
             path?: never;
@@ -1673,6 +1679,8 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
             };
             header?: never;
             path?: never;
@@ -1913,7 +1921,10 @@ export interface operations {
     };
     get_queue_api_v1_downloads_queue_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2059,7 +2070,10 @@ export interface operations {
     };
     get_download_api_v1_downloads__download_id__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
             header?: never;
             path: {
                 download_id: string;
@@ -2862,6 +2876,8 @@ export interface operations {
             query?: {
                 limit?: number | null;
                 offset?: number;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
             };
             header?: never;
             path?: never;
@@ -2932,7 +2948,10 @@ export interface operations {
     };
     list_categories_api_v1_presets_categories_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3002,7 +3021,10 @@ export interface operations {
     };
     queue_status_api_v1_presets_queue_status_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3144,7 +3166,10 @@ export interface operations {
     };
     get_preset_api_v1_presets__preset_id__get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
             header?: never;
             path: {
                 preset_id: string;
@@ -3889,6 +3914,8 @@ export interface operations {
         parameters: {
             query?: {
                 topics?: string;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
             };
             header?: never;
             path?: never;
@@ -4111,7 +4138,10 @@ export interface operations {
     };
     resources_api_v1_system_resources_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -102,6 +102,8 @@ export interface PresetsTopic {
   categories?: Record<string, { description?: string | null; type?: string | null }>;
   version?: string | null;
   total?: number;
+  /** What is odd about the catalog file itself, such as a preset that had to be left out. */
+  warnings?: Warning[];
 }
 
 export interface MemoryUse {

@@ -102,6 +102,7 @@ function Presets() {
   return (
     <Section id="presets" title="Presets" count={held && all.length} at={held?.at}>
       {!held && <Waiting what="presets" lines={6} onRetry={connection.retry} />}
+      {held?.data.warnings && <Warnings of={{ warnings: held.data.warnings, name: "the catalog" }} />}
       {held && all.length === 0 && (
         <Empty icon="presets">The catalog has no presets yet. “Refresh catalog” above reads it again.</Empty>
       )}
@@ -233,7 +234,7 @@ const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (com
 /** True of most presets and no danger: said quietly. */
 const QUIET = new Set(["unverified", "shared_path", "size_format", "page_link"]);
 
-function Warnings({ of: { warnings = [], name } }: { of: Preset }) {
+function Warnings({ of: { warnings = [], name } }: { of: Pick<Preset, "warnings" | "name"> }) {
   if (warnings.length === 0) return null;
   const quiet = warnings.every(({ code }) => QUIET.has(code));
   const codes = [...new Set(warnings.map((warning) => warning.code.replaceAll("_", " ")))];
