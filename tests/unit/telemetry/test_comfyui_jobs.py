@@ -118,7 +118,7 @@ class TestOutcomes:
         assert b"secret" not in registry.encode(seen)
 
     def test_failure_and_interruption(self) -> None:
-        error = at(2, exception_message=" CUDA out of memory ", node_type="KSampler", traceback=["/home/me/x.py"])
+        error = at(2, exception_message=" CUDA out of memory ", node_type="KSampler", traceback=["File x.py, line 1"])
         failed = read_outcome(SOURCE, "one", entry(("execution_error", error), status_str="error"))
         assert isinstance(failed, GenerationFailed)
         assert (failed.error, failed.node_type, failed.duration_s) == ("CUDA out of memory", "KSampler", None)
