@@ -42,9 +42,10 @@ def test_a_copy_that_an_editor_or_a_crash_changed_is_not_trusted(tmp_path: Path)
     copies.save(ONE)
     (tmp_path / "presets.yaml").write_bytes(TWO.data)
     assert copies.load() is None
-    copies.save(ONE)
-    (tmp_path / "presets.json").write_text("{")
-    assert copies.load() is None
+    for rubbish in (b"{", b'{"source":"\xff","etag":"","sha256":""}', b"\xff", b""):
+        copies.save(ONE)
+        (tmp_path / "presets.json").write_bytes(rubbish)
+        assert copies.load() is None
 
 
 def test_a_failed_write_leaves_the_old_content_and_no_rubbish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from modeldeck_events.message import UNREADABLE
 
 from catalog.capped_yaml import MAX_BYTES
 from catalog.files import sync_folder, write_atomically
@@ -42,7 +43,7 @@ class Copies:
             with self._file.open("rb") as file:
                 data = file.read(MAX_BYTES)
             origin = msgspec.json.decode(self._origin.read_bytes(), type=_Origin)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNREADABLE):
             return None
         if hashlib.sha256(data).hexdigest() != origin.sha256:  # a crash came between the two files, or an editor
             return None

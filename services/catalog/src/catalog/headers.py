@@ -6,6 +6,7 @@ import struct
 from typing import Any, BinaryIO
 
 import msgspec
+from modeldeck_events.message import UNREADABLE
 
 MAX_HEADER_BYTES = 32 * 1024 * 1024
 """safetensors allows 100 MB; the largest real headers have a few MB. Beyond this nothing is said."""
@@ -54,7 +55,7 @@ def _safetensors(file: BinaryIO, start: bytes, size_bytes: int) -> bool | None:
     file.seek(8)
     try:
         header = _HEADER.decode(file.read(length))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     ends = [_end(tensor.data_offsets) for name, tensor in header.items() if name != "__metadata__"]
     if None in ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+from modeldeck_events.message import UNREADABLE
 
 from catalog.files import write_atomically
 from catalog.inventory import FolderUnavailableError, Walk
@@ -51,5 +52,5 @@ class RootMarker:
     def _read(self) -> _Marker | None:
         try:
             return msgspec.json.decode(self._file.read_bytes(), type=_Marker)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *UNREADABLE):
             return None
