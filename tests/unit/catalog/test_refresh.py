@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from catalog.copies import Copies
+from catalog.handlers import Handlers
 from catalog.refresh import Refresher, RefreshError
 from catalog.source import Fetched, SourceError
 from catalog.states import PresetsFold
@@ -90,6 +91,13 @@ async def test_the_first_refresh_publishes_every_preset_and_then_the_whole(bench
     assert isinstance(last, CatalogRefreshed)
     assert (last.version, last.total_presets, last.published, last.source) == ("2.1.0", 8, 8, Origin.name)
     assert {warning.code for warning in last.warnings} == {"invalid_preset", "count_mismatch"}
+
+
+async def test_who_asks_is_told_which_presets_were_left_out(bench: Bench) -> None:
+    command = RefreshPresets(command_id="c1", actor="anna")
+    reply = await Handlers(bench.refresher).refresh_presets(command)
+    assert "8 presets" in str(reply.data["message"])
+    assert " left out (the preset " in str(reply.data["message"])
 
 
 async def test_the_same_again_says_nothing_unless_a_person_asked(bench: Bench) -> None:

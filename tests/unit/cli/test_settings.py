@@ -78,3 +78,19 @@ def test_any_port_is_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELDECK_PORT", "0")
     with pytest.raises(SettingsError, match="--url"):
         find_gateway(None, None)
+
+
+def test_the_token_is_that_of_the_folder_which_said_last_that_it_listens_there(data_dir: Path) -> None:
+    demo = data_dir.with_name(f"{data_dir.name}-demo")
+    demo.mkdir()
+    (demo / "token").write_text("of-the-demo")
+    (data_dir / "up.lock").write_text("process 1, http://127.0.0.1:8420")
+    (demo / "up.lock").write_text("process 2, http://127.0.0.1:8420")
+    os.utime(data_dir / "up.lock", (1, 1))
+    os.utime(demo / "up.lock", (2, 2))
+    assert find_gateway(None, None).token == "of-the-demo"
+    os.utime(data_dir / "up.lock", (3, 3))
+    assert find_gateway(None, None).token == "of-this-machine"
+    (demo / "up.lock").write_text("process 2, http://127.0.0.1:9000")
+    assert find_gateway("http://localhost:9000", None).token == "of-the-demo"
+    assert find_gateway("http://deck.example:9000", None).token == ""

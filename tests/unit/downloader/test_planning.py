@@ -122,7 +122,7 @@ def test_another_file_for_the_same_path_is_a_named_conflict(scene: Scene) -> Non
 def test_exact_sizes_refuse_with_numbers_and_rough_ones_only_the_absurd(scene: Scene) -> None:
     free = scene.plan(spec()).volumes[0].free_bytes
     check_space(scene.plan(spec(size=free - GB)))
-    with pytest.raises(CommandNotAllowedError, match=f"{free + GB} bytes are needed") as refusal:
+    with pytest.raises(CommandNotAllowedError, match=f"{free + GB:,} bytes are needed") as refusal:
         check_space(scene.plan(spec(size=free + GB)))
     assert (refusal.value.code, refusal.value.status) == ("insufficient_space", 409)
     check_space(scene.plan(spec(size=None, approx_size_bytes=free + GB // 10)))

@@ -35,6 +35,13 @@ def test_entries_of_the_allow_list(entry: str, allowed: list[str], forbidden: li
         assert refused(sources, url) == "host_not_allowed"
 
 
+def test_plain_http_to_a_host_that_is_allowed_by_https_gets_the_right_advice() -> None:
+    with pytest.raises(RefusedError, match="allowed by https only; write https://"):
+        Sources(allowed_hosts=["huggingface.co"]).first("http://huggingface.co/a")
+    with pytest.raises(RefusedError, match=r"add huggingface\.co:81 to MODELDECK_ALLOWED_HOSTS"):
+        Sources(allowed_hosts=["huggingface.co"]).first("http://huggingface.co:81/a")
+
+
 @pytest.mark.parametrize("entry", ["*", "a.*.b", "ftp://x", "x/y", "", "u@x"])
 def test_entries_that_mean_nothing_are_refused_at_start(entry: str) -> None:
     with pytest.raises(ValueError, match="allowed host"):

@@ -11,7 +11,14 @@ from modeldeck_events import generations as g
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileGone
 from modeldeck_events.pools import PoolConfigured
-from modeldeck_events.presets import CatalogRefreshed, CatalogRefreshFailed, Category, PresetPublished, PresetWithdrawn
+from modeldeck_events.presets import (
+    CatalogRefreshed,
+    CatalogRefreshFailed,
+    Category,
+    PresetPublished,
+    PresetWarning,
+    PresetWithdrawn,
+)
 from modeldeck_events.readings import DiskSample, GpuSample, HostSample, MemorySample
 from modeldeck_events.system import ActivityCleared
 
@@ -375,6 +382,14 @@ class TestActivity:
     def test_progress_of_single_files_is_not_worth_an_entry(self) -> None:
         boards = folded(queued("one"), file_completed("one", "m.bin", 100), found("m.bin"))
         assert [a["id"] for a in boards.activity.state()["activities"]] == ["dl_1"]
+
+    def test_presets_that_a_refresh_left_out_are_counted(self) -> None:
+        left_out = PresetWarning(code="invalid_preset", message="the preset 'x' is left out: it has no files")
+        refreshed = CatalogRefreshed(
+            version="1", total_presets=2, published=2, withdrawn=0, source="s", warnings=(left_out, left_out)
+        )
+        (entry,) = folded(refreshed).activity.state()["activities"]
+        assert entry["subtitle"] == "2 presets, 2 new or changed, 0 withdrawn, 2 left out"
 
     def test_the_catalog_speaks_too(self) -> None:
         boards = folded(CatalogRefreshFailed(source="s", code="bad_yaml", message="It is not YAML."))

@@ -80,3 +80,11 @@ def test_these_are_loopback(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "box.lan", ""])
 def test_these_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("token", ["two words", "tab\there", "schlüssel"])
+def test_a_token_that_no_header_can_carry_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("MODELDECK_TOKEN", token)
+    with pytest.raises(SettingsError, match="MODELDECK_TOKEN: a token is printable ASCII") as refused:
+        load(UpSettings)
+    assert token not in str(refused.value)

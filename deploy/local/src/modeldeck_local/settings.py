@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
 from modeldeck_events.settings import ServiceSettings, SettingsError, load
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+_TOKEN = re.compile(r"[!-~]+")
 
 SERVICES = ("downloader", "catalog", "telemetry", "gateway")
 
@@ -21,6 +24,13 @@ class UpSettings(ServiceSettings):
     port: int = Field(8420, ge=0, le=65535, description="gateway port")
     auth: Literal["token", "oidc", "none"] = Field("token", description="`token`, `oidc`, or `none` (loopback only)")
     token: SecretStr | None = Field(None, description="the local token; generated once, kept 0600")
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("a token is printable ASCII without spaces; leave it unset to get a random one")
+        return token
 
     @field_validator("auth")
     @classmethod

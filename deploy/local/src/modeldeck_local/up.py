@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from modeldeck_events.settings import SettingsError
 
@@ -64,7 +65,7 @@ def make_plan(settings: up_settings.UpSettings, folder: DataFolder, *, is_demo: 
     if settings.auth == "token":
         token = settings.token.get_secret_value() if settings.token else folder.token()
         values["MODELDECK_TOKEN"] = token
-        announcement += f"?token={token}"
+        announcement += f"?token={quote(token, safe='')}"
     helpers = {}
     if is_demo:
         scene = demo.prepare(folder.folder("demo"), claim_port("127.0.0.1", 0))

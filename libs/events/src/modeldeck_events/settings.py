@@ -157,10 +157,16 @@ def load(settings: type[S]) -> S:
         return settings(**values)
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{'_'.join(str(part) for part in problem['loc'][:1]).upper()}: {problem['msg']}"
+            f"{_name_of(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise SettingsError("\n".join(lines)) from None
+
+
+def _name_of(place: tuple[int | str, ...]) -> str:
+    """Return the variable's name; those of the ecosystem (HF_ENDPOINT) carry no prefix and are stated as they are."""
+    name = str(place[0]) if place else ""
+    return name if name.isupper() else PREFIX + name.upper()
 
 
 def _read_config_file() -> dict[str, Any]:

@@ -23,6 +23,9 @@ class Handlers:
             raise CommandNotAllowedError(str(error), code=error.code, status=error.status) from error
         total = len(done.catalog.presets)
         changes = f"{done.published} new or changed, {done.withdrawn} withdrawn"
+        left_out = [warning.message for warning in done.catalog.warnings if warning.code == "invalid_preset"]
+        if left_out:
+            changes += f", {len(left_out)} left out ({left_out[0]})"
         return Reply(
             ok=True,
             seq=done.seq,

@@ -205,8 +205,8 @@ def check_space(plan: Plan) -> None:
         if part.exact_bytes > room or part.needed_bytes > part.volume.total_bytes:
             needed = max(part.exact_bytes, part.needed_bytes)
             raise CommandNotAllowedError(
-                f"Not enough space on {part.volume.mount}: {needed} bytes are needed, {max(room, 0)} are free "
-                f"({part.volume.free_bytes} on the volume, less the reserve and {part.reserved_bytes} for the queue). "
-                "Free some space, then try again.",
+                f"Not enough space on {part.volume.mount}: {needed:,} bytes are needed, {max(room, 0):,} are free "
+                f"({part.volume.free_bytes:,} on the volume, less the reserve and {part.reserved_bytes:,} for the "
+                "queue). Free some space, then try again.",
                 code="insufficient_space",
             )

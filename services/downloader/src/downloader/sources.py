@@ -227,13 +227,17 @@ class Sources:
             hop = replace(asked, authorization=self._token_of(asked))
         matching = [entry for entry in self._entries if entry.matches(hop)]
         if not matching:
-            raise RefusedError(
-                "host_not_allowed",
-                f"{hop.scheme}://{hop.netloc} is not an allowed download host. "
-                f"If you trust it, add {hop.netloc} to MODELDECK_ALLOWED_HOSTS.",
-                host=hop.netloc,
-            )
+            raise RefusedError("host_not_allowed", self._why_not(hop), host=hop.netloc)
         return replace(hop, listed_literally=any(entry.literal for entry in matching))
+
+    def _why_not(self, hop: Hop) -> str:
+        secure = replace(hop, scheme="https", port=DEFAULT_PORTS["https"])
+        if hop.origin == ("http", hop.host, DEFAULT_PORTS["http"]) and any(e.matches(secure) for e in self._entries):
+            return f"{hop.host} is allowed by https only; write https:// at the beginning of the URL."
+        return (
+            f"{hop.scheme}://{hop.netloc} is not an allowed download host. "
+            f"If you trust it, add {hop.netloc} to MODELDECK_ALLOWED_HOSTS."
+        )
 
     def _token_of(self, hop: Hop) -> str | None:
         if hop.origin == ("https", hop.host, 443) and hop.host in self._tokens:

@@ -24,7 +24,8 @@ def refusal(response: Response, asked: Hop, sources: Sources, *, token_sent: boo
         message = f"{host} asks to slow down{_wait(wait_s)}."
         return SourceError("rate_limited", message, retryable=True, retry_after_s=wait_s, host=host, status=status)
     if status >= 500 or status in (408, 425):
-        message = f"{host} has trouble (HTTP {status}){_wait(wait_s)}{_detail(response)}."
+        wait = "" if wait_s is None else f" and asks to wait {wait_s:.0f} s"
+        message = f"{host} has trouble (HTTP {status}){wait}{_detail(response)}."
         return SourceError("server_error", message, retryable=True, retry_after_s=wait_s, host=host, status=status)
     return SourceError("http_error", f"{host} answered HTTP {status}{_detail(response)}.", host=host, status=status)
 
@@ -66,4 +67,4 @@ def _detail(response: Response) -> str:
 
 
 def _wait(wait_s: float | None) -> str:
-    return f", for {wait_s:.0f} s" if wait_s is not None else ""
+    return f", and to wait {wait_s:.0f} s" if wait_s is not None else ""

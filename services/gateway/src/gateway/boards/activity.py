@@ -57,6 +57,8 @@ def entry(record: Record, named: Named) -> Json | None:
     match event:
         case p.CatalogRefreshed():
             subtitle = f"{event.total_presets} presets, {event.published} new or changed, {event.withdrawn} withdrawn"
+            if left_out := sum(warning.code == "invalid_preset" for warning in event.warnings):
+                subtitle += f", {left_out} left out"
             return _system_entry(record, "catalog", "completed", ("Preset catalog refreshed", subtitle))
         case p.CatalogRefreshFailed():
             return _system_entry(record, "catalog", "failed", ("Preset catalog refresh failed", event.message))

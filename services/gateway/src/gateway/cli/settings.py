@@ -53,7 +53,7 @@ def find_gateway(url: str | None, token: str | None) -> Address:
     secret = token or (settings.token.get_secret_value() if settings.token else "")
     secret = secret or parse_qs(parts.query).get("token", [""])[0]
     if not secret and (loopback or not given):
-        secret = _read_token(settings.data_dir / "token")
+        secret = _local_token(settings.data_dir, parts.port or 80)
     secret = secret.strip()
     if secret and not _TOKEN.fullmatch(secret):
         raise SettingsError("the token holds spaces or odd characters; copy it again")
@@ -80,6 +80,22 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def _local_token(data_dir: Path, port: int) -> str:
+    """Return the token of the data folder whose `up` said last that it listens at the port; the demo has its own."""
+    folders = (data_dir, data_dir.with_name(f"{data_dir.name}-demo"))
+    said = {folder: when for folder in folders if (when := _when_said(folder / "up.lock", port)) is not None}
+    return _read_token(max(said, key=said.__getitem__, default=data_dir) / "token")
+
+
+def _when_said(lock: Path, port: int) -> float | None:
+    """Return when `modeldeck up` wrote into its lock that it listens at the port; None when it did not."""
+    try:
+        text = lock.read_text(encoding="utf-8", errors="replace")
+        return lock.stat().st_mtime if re.search(rf":{port}\s*$", text) else None
+    except OSError:
+        return None
 
 
 def _read_token(path: Path) -> str:
