@@ -50,13 +50,13 @@ function Ended() {
                     .filter(Boolean)
                     .join(" · ")}
                 </p>
-                {item.status === "failed" && item.error && <p className="reason">{item.error}</p>}
               </div>
               {item.status !== "completed" && (
                 <Button icon="refresh" label={`Retry ${item.name}`} onClick={() => run(retry(item))}>
                   Retry
                 </Button>
               )}
+              {item.status === "failed" && item.error && <p className="reason">{item.error}</p>}
             </li>
           );
         })}
