@@ -12,6 +12,9 @@ from typing import Annotated
 import typer
 
 
+_UP_EXAMPLE = "modeldeck up --port 9000 --models-dir ~/ComfyUI/models"
+
+
 def run_up(
     host: Annotated[str | None, typer.Option(help="Address to listen on (MODELDECK_HOST, 127.0.0.1).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (MODELDECK_PORT, 8420); 0: any.")] = None,
@@ -41,7 +44,9 @@ def main() -> None:
     """Run the command line."""
     if sys.argv[1:2] == ["up"]:
         sys.argv[:2] = ["modeldeck up"]
-        typer.run(run_up)
+        alone = typer.Typer(add_completion=False)
+        alone.command(epilog=f"Example: {_UP_EXAMPLE}")(run_up)
+        alone()
     else:
         whole_command_line()()
 
@@ -50,8 +55,8 @@ def whole_command_line() -> typer.Typer:
     """Return the gateway's client commands with this machine's own beside them."""
     from gateway.cli import app  # noqa: PLC0415
 
-    for name, command in (("up", run_up), ("doctor", run_doctor)):
-        app.command(name, rich_help_panel="This machine")(command)
+    for name, command, example in (("up", run_up, _UP_EXAMPLE), ("doctor", run_doctor, "modeldeck doctor")):
+        app.command(name, rich_help_panel="This machine", epilog=f"Example: {example}")(command)
     return app
 
 
