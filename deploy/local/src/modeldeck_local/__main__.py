@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-
 _UP_EXAMPLE = "modeldeck up --port 9000 --models-dir ~/ComfyUI/models"
 
 
