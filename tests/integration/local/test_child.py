@@ -174,3 +174,25 @@ def sleeper() -> list[str]:
 def test_a_damaged_record_does_not_stop_a_start(tmp_path: Path, content: str) -> None:
     (tmp_path / "processes.json").write_text(content)
     assert ProcessRecord(tmp_path / "processes.json").end_leftovers() == []
+
+
+async def test_a_full_disk_keeps_nobody_from_watching_over_a_process(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    full = tmp_path / "processes.new"  # what the record writes first
+    full.symlink_to("/dev/full")
+    (tmp_path / "child.log").symlink_to("/dev/full")
+    log, record = LogFile(tmp_path / "child.log"), ProcessRecord(tmp_path / "processes.json")
+    lines: list[str] = []
+    child = Child(
+        "child", [sys.executable, "-c", SLEEP], dict(os.environ), Console(), log, record, on_line=lines.append
+    )
+    child.start()
+    await until(lambda: len(lines) == 1)
+    child.restart()
+    await until(lambda: len(lines) == 2)
+    await child.stop(5)
+    said = capfd.readouterr().err
+    assert "its log cannot be written: No space left on device" in said
+    assert "its process id cannot be written down: No space left on device" in said
+    assert not child.running

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Child:
     end_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
     """What the kernel sends it when the supervisor itself was killed."""
+    on_line: Callable[[str], None] | None = None
+    """Gets every line that it prints."""
 
     ended_with: int | None = None
     """Exit status of the last run; None before the first end."""
@@ -77,20 +79,41 @@ class Child:
             self.console.say(f"{self.name} cannot be started: {error}")
             self.ended_with = -1
             return
-        self.record.add(self.name, self._process.pid, self.command)
+        self._write_down()
         if self._stopping.is_set():  # asked to stop while it was being started
             self._signal(self.end_signal)
         assert self._process.stdout is not None  # noqa: S101  # a pipe was asked for above
         async for line in lines_of(self._process.stdout):
-            self.log.write(line)
-            self.console.relay(self.name, line)
+            self._take(line)
         self.ended_with = await self._process.wait()
-        self.record.remove(self.name)
+        self._write_down()
+
+    def _take(self, line: str) -> None:
+        problem = self.log.write(line)
+        if problem:
+            self.console.relay(self.name, f"its log cannot be written: {problem}")
+        self.console.relay(self.name, line)
+        if self.on_line is not None:
+            self.on_line(line)
+
+    def _write_down(self) -> None:
+        """Note whether it runs; the kernel's tie to us is the first line, so a disk that is full ends nothing here."""
+        try:
+            if self._process is not None and self.running:
+                self.record.add(self.name, self._process.pid, self.command)
+            else:
+                self.record.remove(self.name)
+        except OSError as error:
+            self.console.relay(self.name, f"its process id cannot be written down: {error.strerror or error}")
 
     @property
     def running(self) -> bool:
         """Tell whether the process lives at this moment."""
         return self._process is not None and self._process.returncode is None
+
+    def restart(self) -> None:
+        """Ask the process to end; it is then started again."""
+        self._signal(self.end_signal)
 
     def ask_to_end(self) -> None:
         """Send the polite signal to its process group; no restart after this."""

@@ -84,16 +84,19 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
 
-    def write(self, line: str) -> None:
-        """Append one line."""
-        self._file.write(line.encode(errors="replace") + b"\n")
-        self._file.flush()
-        if self._file.tell() > LOG_FILE_BYTES:
-            self._file.close()
-            self._path.replace(self._path.with_suffix(".log.1"))
-            self._file = self._path.open("ab")
+    def write(self, line: str) -> str:
+        """Append one line; return why that was not possible, else "": a full disk must not end what is logged."""
+        try:
+            self._file.write(line.encode(errors="replace") + b"\n")
+            if self._file.tell() > LOG_FILE_BYTES:
+                self._path.replace(self._path.with_suffix(".log.1"))
+                full, self._file = self._file, self._path.open("ab", buffering=0)
+                full.close()
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
 
     def close(self) -> None:
         """Close the file."""

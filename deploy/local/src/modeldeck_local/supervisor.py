@@ -15,6 +15,7 @@ from modeldeck_local import environment, nats_process
 from modeldeck_local.child import WRONG_SETTINGS, Child
 from modeldeck_local.console import Console, LogFile
 from modeldeck_local.data_folder import DataFolder
+from modeldeck_local.full_disk import FullDisk
 from modeldeck_local.leftovers import ProcessRecord
 from modeldeck_local.nats_config import NatsConfig
 from modeldeck_local.settings import SERVICES
@@ -56,6 +57,7 @@ class Supervisor:
         self._record = ProcessRecord(plan.folder.path / "processes.json")
         self._logs = plan.folder.folder("logs")
         self._nats: Child | None = None
+        self._healing: asyncio.Task[None] | None = None
         self._helpers: list[Child] = []
         self._services: list[Child] = []
 
@@ -108,6 +110,9 @@ class Supervisor:
             "nats-server", [str(binary), "-c", str(config.path)], environment.for_server(os.environ)
         )
         self._nats.end_signal = self._nats.orphan_signal = signal.SIGINT  # it exits with 1 on SIGTERM
+        full_disk = FullDisk(config.folder, self._console, self._nats.restart)
+        self._nats.on_line = full_disk.read
+        self._healing = asyncio.create_task(full_disk.watch(), name="heal nats-server")
         self._nats.start()
         try:
             async with asyncio.timeout(NATS_TIMEOUT_S):
@@ -144,6 +149,8 @@ class Supervisor:
         await _stop_together(gateways, left(GATEWAY_STOPPED_BY_S))
         await _stop_together(others, left(SERVICES_STOPPED_BY_S))
         await _stop_together(self._helpers, left(SERVICES_STOPPED_BY_S))
+        if self._healing is not None:
+            self._healing.cancel()
         if self._nats is not None:
             await self._nats.stop(left(ALL_STOPPED_BY_S))
 
