@@ -45,6 +45,10 @@ class Crew:
 
     async def run(self, segment: Segment, response: Response) -> None:
         """Fetch everything, the first segment out of `response`. Raises the error that mattered most."""
+        if not self._plan.open_bytes and segment.left < STEAL_BYTES:  # nothing to share
+            self.working = 1
+            await self._work(segment, response)
+            return
         try:
             async with asyncio.TaskGroup() as group:
                 self._hire(group, segment, response)

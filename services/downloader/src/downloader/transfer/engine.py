@@ -129,7 +129,7 @@ class Transfer:
         try:
             yield await in_thread(self._io, opening.open)
         finally:
-            if opening.staging is not None:
+            if opening.staging is not None and not opening.staging.closed:
                 await in_thread(self._io, opening.staging.close)
 
     async def _fetch(

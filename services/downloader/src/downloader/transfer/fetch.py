@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from downloader.errors import LinkError, SourceError, VerificationError
 from downloader.limits import BandwidthLimiter
@@ -181,15 +182,23 @@ class FileFetch:
         await self.stop()
         identity = Identity(request.url, total, validator if ranges else None, expected, host, etag)
         journaled = ranges and identity.resumable and (total is None or total > UNJOURNALED_BYTES)
-        await in_thread(self._means.io, self._make_place, identity, journaled)
+        make_place = partial(self._make_place, identity, journaled)
+        one_block = total is not None and 0 < total <= LARGE_BLOCK_BYTES
+        with_the_write = one_block and not journaled and self._staging.untouched
+        if with_the_write:  # so small a file is not worth a way to a thread of its own
+            self._staging.identity = identity
+        else:
+            await in_thread(self._means.io, make_place)
         self.size, self.resumed_from_bytes = total, 0
-        self._new_pipeline()
+        self._new_pipeline().place = make_place if with_the_write else None
 
     def _make_place(self, identity: Identity, journaled: bool) -> None:
         """In a thread: drop what is staged, take the space."""
         self._staging.begin(identity, journaled)
         reserve_bytes, guess = self._means.disk_reserve_bytes, self._request.approx_size_bytes
-        if identity.size is not None:
+        if identity.size is not None and 0 < identity.size <= LARGE_BLOCK_BYTES:
+            self._staging.check_room(identity.size, reserve_bytes)  # it is written in one go: nothing to hold for it
+        elif identity.size is not None:
             self._staging.reserve(identity.size, reserve_bytes)
         elif guess is not None:
             self._staging.check_room(guess, reserve_bytes)

@@ -5,10 +5,12 @@ Odd names are refused with the reason and never "cleaned": a cleaned name is ano
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from downloader.errors import RefusedError
@@ -65,11 +67,25 @@ def _why_name_refused(name: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=8)
+def _resolved(models_dir: Path) -> Path:
+    return models_dir.resolve(strict=True)
+
+
+def _root(models_dir: Path) -> Path:
+    """Return the models folder without links, made if it is missing; looked up anew when another one has its name."""
+    with contextlib.suppress(OSError):
+        if models_dir.samefile(root := _resolved(models_dir)):
+            return root
+    _resolved.cache_clear()
+    models_dir.mkdir(parents=True, exist_ok=True)
+    return _resolved(models_dir)
+
+
 def locate(models_dir: Path, path: str) -> Target:
     """Return the places for `path`, its folder made; refuse when a link on the way leads out of `models_dir`."""
     check_path(path)
-    models_dir.mkdir(parents=True, exist_ok=True)
-    root = models_dir.resolve(strict=True)
+    root = _root(models_dir)
     folder = root
     for part in PurePosixPath(path).parts[:-1]:
         folder = folder / part

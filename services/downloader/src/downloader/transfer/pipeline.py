@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 from time import monotonic
 
 from downloader.errors import DiskError
@@ -33,6 +34,9 @@ class Pipeline:
     def __init__(self, staging: Staging, pool: BlockPool, io: Executor) -> None:
         self.staging = staging
         self.error: BaseException | None = None
+        # Makes the staging file, in the thread of the first write, when nobody made it before: for small files.
+        self.place: Callable[[], None] | None = None
+        self._placing = Lock()
         self.held_up = False  # somebody had to wait for the disk or the hash since this was last set to False
         self.hashed_bytes = 0  # handed to the hasher: where the hash is, or will be in a moment
         self._pool = pool
@@ -67,8 +71,12 @@ class Pipeline:
         if self.error is not None or not block.size:
             self._pool.give(block)
             return
-        block.uses = 2  # the write, the hash
         self._unwritten += block.size
+        if self._is_whole_file(block):  # one way through one thread
+            block.uses, self.hashed_bytes = 1, block.size
+            self._start(self._io, partial(self._write_and_hash, block), partial(self._written, block))
+            return
+        block.uses = 2  # the write, the hash
         self._start(self._io, partial(self._write, block), partial(self._written, block))
         self._ahead[block.offset] = block
         self.advance()
@@ -80,11 +88,8 @@ class Pipeline:
             block = self._ahead.pop(start, None)
             if block is not None:
                 self.hashed_bytes += block.size
-                self._start(
-                    self._hashing_thread(block),
-                    partial(self._hash.update, block.bytes),
-                    partial(self._done_with, block),
-                )
+                hashing = partial(self._hash.update, block.bytes)
+                self._start(self._hashing_thread(), hashing, partial(self._done_with, block))
                 continue
             run_end = self.staging.claimed.end_of_run(start)
             if run_end == start:
@@ -165,7 +170,8 @@ class Pipeline:
             elif isinstance(error, OSError):
                 message = f"Writing {self.staging.target.path} failed: {error.strerror or error}. Check the disk."
                 self.error = DiskError("disk_error", message, retryable=True)
-            self.error.__cause__ = error
+            if self.error is not error:
+                self.error.__cause__ = error
         self._wake_all()
 
     def _wake_all(self) -> None:
@@ -175,8 +181,21 @@ class Pipeline:
 
     # Writing
 
+    def _is_whole_file(self, block: Block) -> bool:
+        identity = self.staging.identity
+        return identity is not None and identity.size == block.size and not (block.offset or self.hashed_bytes)
+
+    def _write_and_hash(self, block: Block) -> None:
+        """In a thread: do all that a file of one block needs."""
+        self._write(block)
+        self._hash.update(block.bytes)
+
     def _write(self, block: Block) -> None:
         """In a thread: write all of a block, past the page cache where that is possible."""
+        with self._placing:
+            if self.place is not None:
+                self.place()
+                self.place = None
         staging, offset, data = self.staging, block.offset, block.bytes
         direct_fd = staging.direct_fd
         if direct_fd is not None and offset % ALIGNMENT == 0 and len(data) % ALIGNMENT == 0:
@@ -216,11 +235,8 @@ class Pipeline:
 
     # Hashing
 
-    def _hashing_thread(self, block: Block | None = None) -> Executor:
-        """Return the one thread that keeps the order; a file of one block needs none of its own."""
-        identity = self.staging.identity
-        if self._hasher is None and block is not None and identity is not None and identity.size == block.size:
-            return self._io
+    def _hashing_thread(self) -> Executor:
+        """Return the one thread that keeps the order."""
         if self._hasher is None:
             self._hasher = ThreadPoolExecutor(1, thread_name_prefix="hash")
         return self._hasher

@@ -47,10 +47,11 @@ class Staging:
 
     def _load(self) -> None:
         size = os.fstat(self._journal_fd).st_size
-        raw = os.pread(self._journal_fd, size, 0) if size <= MAX_JOURNAL_BYTES else b""
+        raw = os.pread(self._journal_fd, size, 0) if 0 < size <= MAX_JOURNAL_BYTES else b""
         state = read_journal(raw, boot_id())
         self.identity, self.claimed = state.identity, state.claimed
-        os.ftruncate(self._journal_fd, state.understood_bytes)
+        if state.understood_bytes != size:
+            os.ftruncate(self._journal_fd, state.understood_bytes)
         flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             self.fd = os.open(self.target.staged, flags)
@@ -65,6 +66,16 @@ class Staging:
         if self.identity is not None:
             self.journaled = True
             self._append(["b", boot_id()])
+
+    @property
+    def untouched(self) -> bool:
+        """True while nothing is staged and no place is made."""
+        return self.fd < 0 and not self.claimed.total
+
+    @property
+    def closed(self) -> bool:
+        """True when the lock is released."""
+        return self._journal_fd < 0
 
     def _forget(self) -> None:
         self.identity, self.claimed, self.journaled = None, ByteRanges(), False
@@ -141,16 +152,17 @@ class Staging:
         self._append(["s", claimed])
 
     def publish(self, sha256: str, verified: Verified, size: int) -> os.stat_result:
-        """Sync, rename to the final name, sync the folder; return the stat of the published file."""
-        os.ftruncate(self.fd, size)
+        """Sync, rename to the final name, sync the folder, close; return the stat of the published file."""
+        if os.fstat(self.fd).st_size != size:
+            os.ftruncate(self.fd, size)
         os.fsync(self.fd)
         stat = os.fstat(self.fd)
-        if not self.journaled and self.identity is not None:
-            self._append({"v": 1, **asdict(self.identity)})
-        self._append(["v", stat.st_ino, stat.st_mtime_ns, stat.st_size, sha256, verified])
+        fetched = [] if self.journaled or self.identity is None else [{"v": 1, **asdict(self.identity)}]
+        self._append(*fetched, ["v", stat.st_ino, stat.st_mtime_ns, stat.st_size, sha256, verified])
         self.target.staged.rename(self.target.final)
         sync_folder(self.target.final.parent)
         self.target.journal.unlink()
+        self.close()
         return stat
 
     def discard(self) -> None:
@@ -167,7 +179,8 @@ class Staging:
                 os.close(fd)
         self.fd, self.direct_fd = -1, None
         if self._journal_fd >= 0:
-            if os.fstat(self._journal_fd).st_size == 0 and os.fstat(self._journal_fd).st_nlink:
+            journal = os.fstat(self._journal_fd)
+            if journal.st_size == 0 and journal.st_nlink:
                 self.target.staged.unlink(missing_ok=True)
                 self.target.journal.unlink(missing_ok=True)
             os.close(self._journal_fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable
@@ -19,16 +20,14 @@ READ_BYTES = 1 << 20
 async def in_thread(executor: Executor, work: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
     """Run `work` in a thread. When cancelled, wait for its end first: it may hold files that are about to be closed."""
     future = asyncio.get_running_loop().run_in_executor(executor, work, *args)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait([future])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
         future.exception()  # seen: the cancellation matters more
-        raise cancelled
-    return future.result()
+        raise
 
 
 async def hash_file(executor: Executor, path: Path) -> str:
