@@ -47,8 +47,9 @@ def test_a_token_file_open_to_others_is_closed_again(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
 
 
-def test_an_empty_token_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("\n")
+@pytest.mark.parametrize("content", [b"\n", b"\xff\xfe", b"two\nlines", b"\0"])
+def test_a_token_file_without_a_token_is_refused_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
     with pytest.raises(OSError, match="remove it"):
         load_token(tmp_path, None)
 

@@ -178,6 +178,13 @@ class TestProgress:
             shown = boards.queue.state()["active"]["one"]["progress"]
             assert shown == [50.0, 50.0, 20.0][at_s]
 
+    def test_one_hundred_means_every_byte(self) -> None:
+        boards = folded(queued("one"), started("one"))
+        for at_s, done in enumerate((999_999, 1_000_000)):
+            boards.read(progress("one", done, 1_000_000, at_s=at_s))
+            boards.take_changes(100.0 * (at_s + 1))
+            assert boards.queue.state()["active"]["one"]["progress"] == [99.9, 100.0][at_s]
+
     def test_never_exceeds_one_hundred(self) -> None:
         boards = folded(queued("one"), started("one"))
         boards.read(progress("one", 130, 100))

@@ -1,5 +1,7 @@
 """Snapshots, ids, words, frames: the small parts, by their promises."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,13 @@ def test_a_dashboard_that_is_not_built_says_so(tmp_path: Path) -> None:
     assert index is not None
     assert b"make setup" in index.body
     assert dashboard.find("/assets/x.js") is None
+
+
+def test_many_connections_are_allowed_where_the_system_lets_us() -> None:
+    code = (
+        "import resource; from gateway.server import allow_connections; resource.setrlimit(resource.RLIMIT_NOFILE,"
+        "(64, 300)); allow_connections(200); print(resource.getrlimit(resource.RLIMIT_NOFILE));"
+        "allow_connections(5000); allow_connections(100); print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "(200, 300)\n(300, 300)\n"

@@ -25,14 +25,15 @@ from gateway.inspector import Inspector
 from gateway.live import Answer, Live
 from gateway.routes.downloads import download_queue
 from gateway.routes.presets import category_list, preset_list
-from gateway.server import bind, serve
+from gateway.server import allow_connections, bind, serve
 from gateway.settings import GatewaySettings, is_loopback
 from gateway.snapshots import Snapshots
-from gateway.sse import StreamEndpoint
+from gateway.sse import MAX_STREAMS, StreamEndpoint
 from gateway.tokens import load_token
 from gateway.web import Dashboard, dist_folder
 
 SNAPSHOT_EVERY_S = 15.0
+OTHER_FILES = 500
 PUBLISHED = Gauge("modeldeck_published_seq", "Position of the log up to which the read models are published")
 _log = structlog.get_logger(__name__)
 
@@ -130,6 +131,7 @@ def main() -> int:
     """Run the gateway as a process of its own; return its exit status."""
     try:
         settings = load(GatewaySettings)
+        allow_connections(MAX_STREAMS + OTHER_FILES)
         listener = bind(settings.host, settings.port)
         app = App(settings, listener)
     except (SettingsError, OSError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Callable, Generator
 
@@ -35,6 +36,14 @@ class HttpServer(Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave the signals to the service."""
         yield
+
+
+def allow_connections(count: int) -> None:
+    """Raise this process's limit of open files so far, as the system lets us; many systems begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def bind(host: str, port: int) -> socket.socket:

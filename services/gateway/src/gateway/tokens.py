@@ -35,9 +35,9 @@ def load_token(data_dir: Path, given: str | None) -> str:
 
 
 def _read(file: Path) -> str:
-    token = file.read_text(encoding="ascii").strip()
-    if not token:
-        raise OSError(f"{file} is empty: remove it, and a new token is made at the next start")
+    token = file.read_text(encoding="ascii", errors="replace").strip()
+    if not token or not token.isprintable() or not token.isascii():
+        raise OSError(f"{file} holds no token: remove it, and a new one is made at the next start")
     mode = file.stat().st_mode & 0o777
     if mode & 0o077:
         file.chmod(0o600)

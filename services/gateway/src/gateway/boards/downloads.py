@@ -340,7 +340,7 @@ def _progress(download: Download, reading: DownloadProgress | None, before: Show
     if total is None:
         return Shown(attempt=download.attempt, downloaded_bytes=got, total_bytes=None, progress=None, reading=reading)
     total = max(total, got)
-    progress = min(100.0, round(100 * got / total, 1)) if total else 0.0
+    progress = min(round(100 * got / total, 1), 99.9 if got < total else 100.0) if total else 0.0
     if same_attempt and before is not None and before.progress is not None and got >= before.downloaded_bytes:
         progress = max(progress, before.progress)
     return Shown(attempt=download.attempt, downloaded_bytes=got, total_bytes=total, progress=progress, reading=reading)
