@@ -49,7 +49,7 @@ async def test_a_small_file_with_a_wrong_hash_leaves_nothing(deck: Bench) -> Non
 
 
 async def test_staged_bytes_of_a_larger_file_do_not_shine_through(tmp_path: Path) -> None:
-    async with bench(tmp_path, stall_timeout_s=0.4) as deck:
+    async with bench(tmp_path, stall_timeout_s=0.4, connections=1) as deck:
         deck.serve("/large.bin", size=16 * MIB, stall_after=2 * MIB)
         with pytest.raises(LinkError):
             await deck.fetch("/large.bin")
