@@ -38,7 +38,9 @@ def test_the_total_becomes_exact_as_sizes_are_learnt_and_never_falls_below_what_
     it.moved(5000, None, "downloading", now=3.0)
     assert it.downloaded_bytes <= (it.total_bytes or 0)
     it.ended("b", None)
+    assert it.reading(NOW).stage == "downloading", "nothing is verified of a file that was given up"
     it.ended("c", 5000)
+    assert it.reading(NOW).stage == "verifying"
     assert (it.downloaded_bytes, it.total_bytes) == (6000, 6000), "a file given up is no part of the total"
 
 

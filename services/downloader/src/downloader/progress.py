@@ -73,7 +73,8 @@ class ProgressMeter:
         """Count a file as whole with its exact size, or leave it out of the total (given up: None)."""
         self._sizes[path] = size_bytes
         self._done[path] = size_bytes or 0
-        self._stage = "verifying"
+        if size_bytes is not None:
+            self._stage = "verifying"
 
     def idle(self, now: float) -> None:
         """Let the speed fall when nothing has moved."""
