@@ -9,6 +9,7 @@ from pathlib import Path
 import nats
 import nats.errors
 import pytest
+from modeldeck_events.connection import inbox_prefix
 from modeldeck_local import nats_process
 from modeldeck_local.nats_config import NatsConfig
 from nats.aio.client import Client
@@ -38,7 +39,8 @@ async def connect(config: NatsConfig, user: str, refusals: list[str]) -> Client:
     async def refused(error: Exception) -> None:
         refusals.append(str(error).lower())
 
-    return await nats.connect(config.url_for(user), error_cb=refused, max_reconnect_attempts=-1)
+    url = config.url_for(user)
+    return await nats.connect(url, error_cb=refused, max_reconnect_attempts=-1, inbox_prefix=inbox_prefix(url))
 
 
 async def test_a_service_publishes_its_own_facts_and_nobody_elses(config: NatsConfig) -> None:
@@ -83,6 +85,19 @@ async def test_a_command_is_answered_across_services(config: NatsConfig) -> None
     assert (await gateway.request("cmd.catalog.refresh", b"{}", timeout=2)).data == b"done"
     await catalog.close()
     await gateway.close()
+
+
+async def test_nobody_reads_or_forges_the_answers_of_others(config: NatsConfig) -> None:
+    refusals: list[str] = []
+    telemetry = await connect(config, "telemetry", refusals)
+    for subject in ("_INBOX.>", "_INBOX.gateway.>", "_INBOX.*.x"):
+        await telemetry.subscribe(subject)
+    await telemetry.publish("_INBOX.gateway.x", b"forged")
+    async with asyncio.timeout(10):
+        while len(refusals) < 4:  # noqa: ASYNC110  # the server sends the refusals
+            await asyncio.sleep(0.01)
+    assert all("permissions violation" in text for text in refusals)
+    await telemetry.close()
 
 
 async def test_without_a_password_nobody_gets_in(config: NatsConfig) -> None:

@@ -13,8 +13,12 @@ MAX_PAYLOAD = "8MB"
 MAX_MEMORY_STORE = "256MB"
 MAX_FILE_STORE = "16GB"
 
-JETSTREAM = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>", "_INBOX.>")
-"""What reading and writing streams, and answering requests, is made of."""
+JETSTREAM = ("$JS.API.>", "$JS.ACK.>", "$JS.FC.>")
+"""What reading and writing streams is made of."""
+ANSWERS = {"max": 1, "expires": "2m"}
+"""A request may be answered where it asks for it; nobody writes into another one's inbox unasked."""
+POLICIES = "_INBOX.policy.>"
+"""Where the server delivers facts for the durable policies."""
 DESTRUCTIVE = (
     "$JS.API.STREAM.DELETE.>",
     "$JS.API.STREAM.PURGE.>",
@@ -110,7 +114,8 @@ class NatsConfig:
     def _render_user(self, name: str, rights: Rights) -> str:
         permissions = {
             "publish": {"allow": [*rights.publish, *JETSTREAM], "deny": list(DESTRUCTIVE)},
-            "subscribe": {"allow": [*rights.subscribe, "_INBOX.>"]},
+            "subscribe": {"allow": [*rights.subscribe, f"_INBOX.{name}.>", POLICIES]},
+            "allow_responses": ANSWERS,
         }
         user = {"user": name, "password": self.passwords[name], "permissions": permissions}
         return f"    {json.dumps(user)}"

@@ -7,8 +7,10 @@ needs none of that. `Connection.tap` gives it the raw parts of its own subscript
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import nats.errors
 import structlog
@@ -23,6 +25,7 @@ OUTSTANDING_PINGS = 2
 """A frozen server is noticed after PING_INTERVAL_S * (OUTSTANDING_PINGS + 1)."""
 PENDING_BYTES = 2 * 1024 * 1024
 
+_USER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 OnMessage = Callable[[bytes, bytes, bytes, bytes | None], None]
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +58,7 @@ class Connection(Client):
             "max_outstanding_pings": OUTSTANDING_PINGS,
             "pending_size": PENDING_BYTES,
             "drain_timeout": 5,
+            "inbox_prefix": inbox_prefix(url),
         }
         await self.connect(
             [part.strip() for part in url.split(",")],
@@ -138,3 +142,9 @@ class Connection(Client):
 def _ascii(part: bytes) -> bytes:
     """Return what nats-py can decode: with the first subject that it cannot, it stops reading the connection."""
     return part if not part or part.isascii() else part.decode("utf-8", "backslashreplace").encode()
+
+
+def inbox_prefix(url: str) -> str:
+    """Return under which subject answers come: one of the user's own, so that a server can keep others from it."""
+    user = urlsplit(url.partition(",")[0].strip()).username or ""
+    return f"_INBOX.{user}" if _USER.fullmatch(user) else "_INBOX"
