@@ -11,6 +11,7 @@ from downloader.handlers import Handlers
 from downloader.planning import Planner
 from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
+from downloader.sources import Sources
 from downloader.transfer import Transfer
 from modeldeck_events import downloads as d
 from modeldeck_events.errors import CommandNotAllowedError, UnavailableError
@@ -34,6 +35,7 @@ class Scene:
             log=self.log,
             planner=Planner(ModelsDisk(models, 0), self.fold),
             check_path=Transfer.check_path,
+            check_source=Sources(allowed_hosts=("hub.example", "h")).first,
             clock=lambda: NOW,
         )
 
@@ -137,6 +139,7 @@ async def test_the_only_one_waiting_can_be_moved_to_where_it_stands(scene: Scene
         ((d.FileSpec(path="a", url="ftp://h/a"),), "bad_url"),
         ((d.FileSpec(path="a", url="https://me:secret@h/a"),), "bad_url"),
         ((d.FileSpec(path="a", url="https://h/a?token=secret"),), "bad_url"),
+        ((d.FileSpec(path="a", url="https://evil.example/a"),), "host_not_allowed"),
         ((d.FileSpec(path="a", url="https://h/a", sha256="not a hash"),), "bad_hash"),
         ((d.FileSpec(path="a", url="https://h/a"), d.FileSpec(path="a", url="https://h/b")), "path_conflict"),
         (tuple(d.FileSpec(path=f"{n}", url="https://h/" + "a" * 2000) for n in range(500)), "too_many_files"),

@@ -41,9 +41,10 @@ class Downloader(Service):
     def __init__(self, settings: Settings) -> None:
         super().__init__("downloader", settings)
         limiter = BandwidthLimiter(settings.bandwidth_limit)
+        sources = _sources(settings)
         self._transfer = Transfer(
             models_dir=settings.models,
-            sources=_sources(settings),
+            sources=sources,
             limiter=limiter,
             connections=settings.connections,
             stall_timeout_s=settings.stall_timeout_s,
@@ -72,7 +73,10 @@ class Downloader(Service):
         self.task(self._worker.run, name="worker")
         self.task(PermitKeeper(queue=queue, projector=projector, permits=permits).run, name="permits")
         self.task(SpaceWatcher(queue=queue, planner=planner, log=log, worker=worker_name).run, name="space")
-        self._declare_commands(Handlers(queue=queue, log=log, planner=planner, check_path=Transfer.check_path))
+        handlers = Handlers(
+            queue=queue, log=log, planner=planner, check_path=Transfer.check_path, check_source=sources.first
+        )
+        self._declare_commands(handlers)
         policies = Policies(queue=queue, projector=projector, permits=permits, transfer=self._transfer)
         facts = [d.subject(settings.pool, "x").removesuffix("x") + ">"]
         self.policy(f"downloader-permits-{settings.pool}", facts)(policies.permit)

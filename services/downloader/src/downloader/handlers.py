@@ -42,21 +42,23 @@ _STATUS = {
 
 
 class Handlers:
-    """`check_path` raises TransferError for a path that could never be written."""
+    """`check_path` and `check_source` raise TransferError for a path that could never be written, a URL never asked."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (keywords: what it decides with)
         self,
         *,
         queue: QueueFold,
         log: PoolLog,
         planner: Planner,
         check_path: Callable[[str], None],
+        check_source: Callable[[str], object],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._queue = queue
         self._log = log
         self._planner = planner
         self._check_path = check_path
+        self._check_source = check_source
         self._clock = clock
 
     async def queue_download(self, command: d.QueueDownload) -> Reply:
@@ -170,6 +172,9 @@ class Handlers:
             raise CommandNotAllowedError(
                 f"{twice} shall come from two different URLs; only one file can have the path.", code="path_conflict"
             )
+        for spec in command.files:
+            if not spec.optional:
+                _checked(self._check_source, spec.url)
 
     def _check_files(self, files: tuple[d.FileSpec, ...]) -> None:
         if not 1 <= len(files) <= MAX_FILES:
@@ -177,15 +182,19 @@ class Handlers:
                 f"There must be 1 to {MAX_FILES} files, not {len(files)}.", code="file_count", status=422
             )
         for spec in files:
-            try:
-                self._check_path(spec.path)
-                check_public(spec.url)
-            except TransferError as error:
-                raise CommandNotAllowedError(error.message, code=error.code, status=422) from error
+            _checked(self._check_path, spec.path)
+            _checked(check_public, spec.url)
             if spec.sha256 and not _SHA256.fullmatch(spec.sha256):
                 raise CommandNotAllowedError(
                     f"{spec.path}: a SHA-256 has 64 hexadecimal digits.", code="bad_hash", status=422
                 )
+
+
+def _checked(check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except TransferError as error:
+        raise CommandNotAllowedError(error.message, code=error.code, status=422) from error
 
 
 def _distinct(files: tuple[d.FileSpec, ...]) -> tuple[d.FileSpec, ...]:
