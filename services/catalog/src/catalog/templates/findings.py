@@ -21,6 +21,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
 _check_path = lru_cache(MAX_KEPT)(paths.check_model_path)
 _check_url = lru_cache(MAX_KEPT)(links.check_url)
+_PLAIN_URL = re.compile(r"https://[a-z0-9][a-z0-9.-]{1,100}/[A-Za-z0-9._~%-][A-Za-z0-9._~/%?=&+-]{0,1000}")
+"""What nearly all URLs of workflows look like; the full check would find nothing in them."""
 
 Format = Literal["editor", "prompt", "other", "unreadable"]
 
@@ -208,12 +210,14 @@ class Findings:
             name=name,
             directory=directory if isinstance(directory, str) else "",
             url=self._url(model.get("url"), where),
-            sha256=self._sha256(model, where),
+            sha256=self._sha256(model, where) if "hash" in model else None,
         )
 
     def _url(self, url: object, where: str) -> str | None:
         if not isinstance(url, str) or not url:
             return None
+        if _PLAIN_URL.fullmatch(url):
+            return url
         try:
             return _check_url(url)
         except links.UrlError as error:

@@ -7,6 +7,7 @@ takes (NaN, halves of surrogate pairs) is read by the latter, with a warning: no
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import Counter
 from typing import Any
@@ -16,10 +17,11 @@ import msgspec
 from catalog.templates.parts import parts_of_workflow
 from catalog.templates.shapes import Prompt, Warn, Workflow
 
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 MAX_CONTAINERS = 400_000
 """Opening brackets in a file above SMALL_BYTES: lists and objects take up to 30 times their text in memory."""
 SMALL_BYTES = 2 * 1024 * 1024
+PIECE_BYTES = 4096
 MAX_CHECKED_BYTES = 2 * 1024
 """Up to this size an editor file is checked for repeated keys, which costs more than reading it. (In larger ones the
 last one of a repeated key counts, as it does in ComfyUI.)"""
@@ -62,11 +64,19 @@ def _checked(data: bytes) -> bytes:
     if len(data) > SMALL_BYTES and data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
         raise UnreadableError("too_large", f"the file holds more than {MAX_CONTAINERS} lists and objects")
     if not data.isascii():
-        try:
-            data.decode()  # the fields that are skipped are not looked into
-        except UnicodeDecodeError as error:
-            raise UnreadableError("not_utf8", f"byte {error.start}: not UTF-8") from error
+        _check_utf8(data)
     return data
+
+
+def _check_utf8(data: bytes) -> None:
+    """Check also what is skipped later, in pieces: the whole text would take four times the file's memory."""
+    view, done = memoryview(data), 0
+    while done < len(data):
+        end = done + PIECE_BYTES
+        try:
+            done += codecs.utf_8_decode(view[done:end], "strict", end >= len(data))[1]
+        except UnicodeDecodeError as error:
+            raise UnreadableError("not_utf8", f"byte {done + error.start}: not UTF-8") from error
 
 
 def _decode_plain(data: bytes, warn: Warn) -> Any:
@@ -77,9 +87,9 @@ def _decode_plain(data: bytes, warn: Warn) -> Any:
     except msgspec.DecodeError as error:
         reason = str(error)
     try:
-        root = json.loads(data, parse_constant=lambda _: None)
-        clean = json.dumps(root, ensure_ascii=False).encode(errors="replace")  # halves of surrogate pairs
-        root = json.loads(clean, parse_constant=lambda _: None)
+        text = json.dumps(json.loads(data, parse_constant=lambda _: None), ensure_ascii=False)
+        whole = text.encode(errors="replace")  # without halves of surrogate pairs, which nothing downstream could write
+        root = json.loads(whole, parse_constant=lambda _: None)
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
