@@ -18,10 +18,18 @@ from functools import partial
 
 from downloader.errors import LinkError, SourceError, VerificationError
 from downloader.limits import BandwidthLimiter
+from downloader.transfer.belonging import (
+    StartOverError,
+    check_same,
+    part_told,
+    refuse_unsafe_parts,
+    refuse_wrong_kind,
+    validator_of,
+)
 from downloader.transfer.blocks import LARGE_BLOCK_BYTES, SMALL_BLOCK_BYTES, BlockPool
 from downloader.transfer.client import HttpClient
 from downloader.transfer.crew import FIRST_SEGMENT_BYTES, Crew
-from downloader.transfer.headers import ContentRange, parse_content_range, strong_validator
+from downloader.transfer.headers import parse_content_range
 from downloader.transfer.journal import Identity
 from downloader.transfer.locator import Locator, Stated
 from downloader.transfer.model import FileRequest
@@ -31,19 +39,12 @@ from downloader.transfer.segments import Segment, SegmentPlan
 from downloader.transfer.sink import SegmentSink
 from downloader.transfer.staging import Staging
 from downloader.transfer.threads import in_thread
-from downloader.transfer.verify import HTML_TYPES, has_header_check, html_page, may_be_html, refuse_html
+from downloader.transfer.verify import has_header_check, refuse_html
 
 MAX_START_OVERS = 3
 PROGRESS_BYTES = 1 << 20
 UNJOURNALED_BYTES = 4 << 20  # a kill may cost all of so small a file, and a journal would cost more than it saves
 UNBOUNDED = 1 << 62
-
-
-class _StartOverError(Exception):
-    """What came does not belong to what is staged. `ranges` is False when the server cannot do ranges properly."""
-
-    def __init__(self, *, ranges: bool = True) -> None:
-        self.ranges = ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class FileFetch:
                     await self._attempt()
                 finally:
                     await self._written()
-            except _StartOverError as error:
+            except StartOverError as error:
                 start_overs += 1
                 self._ranges = self._ranges and error.ranges
                 await self._forget()
@@ -178,7 +179,7 @@ class FileFetch:
         if not self._asked_before_begin:
             await self._before_begin(Stated(total, expected, host, etag))
             self._asked_before_begin = True
-        validator = strong_validator(etag, response.headers.get("last-modified"), response.headers.get("date"))
+        validator = validator_of(response)
         await self.stop()
         identity = Identity(request.url, total, validator if ranges else None, expected, host, etag)
         journaled = ranges and identity.resumable and (total is None or total > UNJOURNALED_BYTES)
@@ -218,7 +219,7 @@ class FileFetch:
         else:
             response = await self._locator.open(first, min(end, first + FIRST_SEGMENT_BYTES) - 1, if_range)
         with self._owned(response):
-            self._refuse_wrong_kind(response)
+            refuse_wrong_kind(response, self._request.path)
             if response.status == 200:
                 await self._take_all(response)
             elif first is None:
@@ -230,16 +231,6 @@ class FileFetch:
 
     def _owned(self, response: Response) -> AbstractContextManager[None]:
         return self._means.client.owned(response)
-
-    def _refuse_wrong_kind(self, response: Response) -> None:
-        host, is_page = response.hop.netloc, may_be_html(self._request.path)
-        kind = response.headers.get("content-type", "").split(";")[0].strip().lower()
-        if response.status != 416 and kind in HTML_TYPES and not is_page:
-            raise html_page(self._request.path, host)
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
-        if coding not in ("", "identity"):
-            message = f"{host} compresses ({coding}) although it was asked not to: the file's bytes cannot be checked."
-            raise SourceError("encoded_body", message, host=host)
 
     async def _take_all(self, response: Response) -> None:
         """Take a whole body: the server does not do ranges, or the file is another one now."""
@@ -281,60 +272,27 @@ class FileFetch:
         elif identity is not None and self.size is None and total == self.done_bytes:
             self.size = total
         else:
-            raise _StartOverError(ranges=self.done_bytes > 0)
+            raise StartOverError(ranges=self.done_bytes > 0)
 
     async def _take_part(self, response: Response, first: int) -> None:
-        told = self._told(response, first)
+        told = part_told(response, first)
         identity = self._staging.identity
         if identity is None or not self.done_bytes:
             if first:
-                raise _StartOverError
-            self._refuse_unsafe_parts(response, told)
+                raise StartOverError
+            refuse_unsafe_parts(response, told, self.expected_sha256)
             await self._begin(response, told.total, ranges=True)
         else:
-            self._check_same(response, told, identity)
+            check_same(response, told, identity, self.size, self._locator.hub_sha256)
         if self.size is None:
             self.size = told.total
         plan = SegmentPlan(self.size or 0, self._staging.claimed)
         last = told.last if told.last is not None else first
         segment = plan.take(last + 1 - first)
         if segment is None or segment.start != first:
-            raise _StartOverError
+            raise StartOverError
         self._crew = Crew(plan, self._means.connections, self._fetch_segment, self._slowed_by_us)
         await self._crew.run(segment, response)
-
-    def _refuse_unsafe_parts(self, response: Response, told: ContentRange) -> None:
-        """Start over in one piece when later parts could not be told to belong to the first."""
-        headers = response.headers
-        validator = strong_validator(headers.get("etag"), headers.get("last-modified"), headers.get("date"))
-        only_part = told.last is not None and told.last + 1 == told.total
-        if validator is None and self.expected_sha256 is None and not only_part:
-            raise _StartOverError(ranges=False)
-
-    def _told(self, response: Response, first: int) -> ContentRange:
-        """Return the Content-Range of a 206 that counts: it begins where asked, and its parts agree."""
-        told = parse_content_range(response.headers.get("content-range"))
-        fits = told is not None and told.first == first and told.last is not None and told.total is not None
-        if told is None or not fits:
-            raise _StartOverError(ranges=False)
-        if response.length is not None and told.last is not None and response.length != told.last - first + 1:
-            raise _StartOverError(ranges=False)
-        return told
-
-    def _check_same(self, response: Response, told: ContentRange, identity: Identity) -> None:
-        """Start over unless a 206 is of the very bytes that are staged."""
-        etag = response.headers.get("etag")
-        if self.size is not None and told.total != self.size:
-            raise _StartOverError
-        if identity.validator is not None:
-            headers = response.headers
-            validator = strong_validator(etag, headers.get("last-modified"), headers.get("date"))
-            # A 206 to an If-Range with an entity tag has to repeat the tag (RFC 9110 15.3.7); a date need not come.
-            if validator != identity.validator and (identity.etag is not None or validator is not None):
-                raise _StartOverError
-        hub, promised = self._locator.hub_sha256, identity.sha256
-        if hub is not None and promised is not None and hub != promised:
-            raise _StartOverError
 
     # Receiving
 
@@ -345,17 +303,17 @@ class FileFetch:
             return
         identity = self._staging.identity
         if identity is None:
-            raise _StartOverError
+            raise StartOverError
         last = segment.end - 1  # a steal may move the end down while the answer is on its way
         response = await self._locator.open(segment.start, last, identity.validator)
         with self._owned(response):
             if response.status != 206:
                 etag = response.headers.get("etag")
-                raise _StartOverError(ranges=response.status == 200 and etag != identity.etag)
-            told = self._told(response, segment.start)
+                raise StartOverError(ranges=response.status == 200 and etag != identity.etag)
+            told = part_told(response, segment.start)
             if told.last is not None and told.last > last:
-                raise _StartOverError(ranges=False)
-            self._check_same(response, told, identity)
+                raise StartOverError(ranges=False)
+            check_same(response, told, identity, self.size, self._locator.hub_sha256)
             alone = self._crew is None or self._crew.working == 1
             block = LARGE_BLOCK_BYTES if alone else SMALL_BLOCK_BYTES
             await self._receive(response, segment, block)
