@@ -77,8 +77,8 @@ async def test_every_command_in_every_state(tmp_path: Path) -> None:
         refused = await deck("install", "https://host.invalid/x", "--path", "../x", code=1)
         assert refused["error"]["status"] == 422
         await deck("settings", "--max-concurrent", "4")
-        (failed,) = (await deck("install", "https://host.invalid/x", "--path", "vae/x", "--wait", code=1))["downloads"]
-        assert "MODELDECK_ALLOWED_HOSTS" in failed["error"]
+        refused = await deck("install", "https://host.invalid/x", "--path", "vae/x", "--wait", code=1)
+        assert "MODELDECK_ALLOWED_HOSTS" in refused["error"]["detail"]
         log = await deck("events", "--since", "0")
         assert [entry["seq"] for entry in log["events"]] == list(range(1, log["seq"] + 1))
 
