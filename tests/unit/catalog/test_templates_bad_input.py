@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from catalog.templates import Scan, reading, scan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.catalog.workflows import codes, editor, link, loader, node, paths, prompt, slot, subgraph, widget
+from tests.unit.catalog.workflows import codes, editor, link, loader, model, node, paths, prompt, slot, subgraph, widget
 
 GOOD = "good.safetensors"
 NEEDED = {"checkpoints/good.safetensors"}
@@ -201,17 +200,61 @@ def test_links_that_go_in_a_circle_end() -> None:
 
 
 def test_a_subgraph_in_a_billion_places_is_looked_into_once() -> None:
-    began = time.process_time()
     scanned = scan(editor(node("level30"), subgraphs=doubling(31)))
     assert (paths(scanned.needed), scanned.warnings) == (NEEDED, ())
-    assert time.process_time() - began < 1
 
 
 def test_a_billion_places_with_values_of_their_own_are_cut_off() -> None:
-    began = time.process_time()
     scanned = scan(editor(node("level29"), subgraphs=doubling_values(30)))
     assert ("too_many_instances" in codes(scanned), scanned.complete) == (True, False)
-    assert time.process_time() - began < 10
+
+
+def test_what_the_workflow_states_beside_odd_nodes() -> None:
+    models = [model("good.safetensors"), model("x.bin"), {"name": "y.bin"}, 3, {"name": 3}]
+    nodes = [loader(GOOD), {"type": ["list"]}, {"type": {}}, {"type": "Custom", "widgets_values": {"a": ["x.bin"]}}, {}]
+    scanned = scan(editor(*nodes, models=models))
+    assert (paths(scanned.needed), codes(scanned)) == (NEEDED, {"wrong_type"})
+    assert paths(scanned.references) == NEEDED | {"checkpoints/x.bin"}
+
+
+MANY = 20_000
+COSTLY = {
+    "embeddings in one node": editor(node("X", [f"embedding:a{n}" for n in range(MANY)])),
+    "promoted widgets": editor(
+        node("s", ["x.pt"] * MANY, properties={"proxyWidgets": [["1", f"1: {n}"] for n in range(MANY)]}),
+        subgraphs=[subgraph("s", [node("X")])],
+    ),
+    "digits before a name": editor(
+        node("s", ["x.pt"], properties={"proxyWidgets": [["1", "1" * 1_000_000]]}),
+        subgraphs=[subgraph("s", [node("X")])],
+    ),
+    "stated beside chosen": editor(
+        node("X", [f"{n}.bin" for n in range(MANY)], models=[model(f"{n}.bin") for n in range(MANY)])
+    ),
+    "stated by the workflow": editor(
+        *(node("X", [f"{n}.bin"]) for n in range(MANY)), models=[model("0.bin", f"f{n}") for n in range(MANY)]
+    ),
+    "slots": editor(
+        *(node("s", ["x.pt"] * 200) for _ in range(1000)),
+        subgraphs=[
+            subgraph("s", [loader("i.pt", inputs=[widget("ckpt_name", 1)])], [slot(f"s{n}", n) for n in range(200)])
+        ],
+    ),
+    "reroutes in a circle": editor(
+        node("Reroute", node_id=9, inputs=[widget("", 1)]),
+        *(loader("x.pt", inputs=[widget("ckpt_name", n)]) for n in range(5000)),
+        links=[[n, 9, 0, 1, 0, "*"] for n in range(5000)],
+    ),
+    "definitions in a circle": editor(subgraphs=[subgraph(f"s{n}", [node(f"s{(n + 1) % 9000}")]) for n in range(9000)]),
+    "brackets in a prompt": editor(node("X", ["embedding:" + "(" * 500_000, "embedding:" + "\\" * 500_000])),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("data", COSTLY.values(), ids=COSTLY)
+def test_nothing_takes_more_than_its_share_of_time(data: bytes) -> None:
+    """What is quadratic in one of these takes minutes; all of it together takes some seconds."""
+    assert scan(data).format == "editor"
 
 
 def test_a_thousand_nested_subgraphs_end() -> None:

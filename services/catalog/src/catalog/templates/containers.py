@@ -26,7 +26,7 @@ from catalog.templates.graph import INPUT_ID, NOTHING_GIVEN, Given, Graph, Inner
 from catalog.templates.parts import parts_of_group
 from catalog.templates.shapes import Definitions, Node, Slot, Subgraph, Warn, slots_of
 
-_LEGACY_PREFIX = re.compile(r"\s*\d+\s*:\s*")
+_LEGACY_PREFIX = re.compile(r"(?:\s{0,9}\d{1,20}\s{0,9}:\s{0,9}){1,64}")
 _SEEDS = ("seed", "noise_seed")
 _GROUP_TYPES = ("workflow>", "workflow/")
 
@@ -102,9 +102,8 @@ class SubgraphContainer(Container):
             texts.put_quarantined(properties.quarantine)
         for name, value in over.items():
             texts.put("-1", name, value)
-            for inner_id, inner_name in proxies:
-                if inner_name == name:
-                    texts.put(inner_id, name, value)
+        for inner_id, name in proxies if over else ():
+            texts.put(inner_id, name, over.get(name))
         for slot in outer.slots(node):
             if slot.link is not None and isinstance(slot.name, str) and outer.may_bring_text(slot):
                 texts.put("-1", slot.name, outer.linked(slot, outer_given))
@@ -267,5 +266,11 @@ def _proxies(raw: object) -> list[InnerKey]:
     found = []
     for item in raw if isinstance(raw, list) else ():
         is_pair = isinstance(item, list) and len(item) >= 2 and all(isinstance(part, str | int) for part in item[:2])
-        found.append((str(item[0]), _LEGACY_PREFIX.sub("", str(item[1]))) if is_pair else ("", ""))
+        found.append((str(item[0]), _plain_name(str(item[1]))) if is_pair else ("", ""))
     return found
+
+
+def _plain_name(name: str) -> str:
+    """Return a widget's name without the node ids that an earlier editor put before it (`12: ckpt_name`)."""
+    prefix = _LEGACY_PREFIX.match(name)
+    return name[prefix.end() :] if prefix is not None else name

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from catalog.templates.containers import Container, containers_of, holding_themselves
-from catalog.templates.findings import Entry, Findings, Use, shown
+from catalog.templates.findings import Entry, Findings, Use, last_part, shown
 from catalog.templates.graph import COMPUTED, NOTHING_GIVEN, Given, Graph
 from catalog.templates.naming import Names
 from catalog.templates.shapes import Node, Slot, Workflow
@@ -16,6 +16,8 @@ from catalog.templates.table import Loader, LoaderTable, Meant, Rule
 MAX_WORK = 500_000
 """Nodes, inputs and values looked at again because a container stands in several places; the first time is free."""
 MAX_CONTEXTS = 20_000
+MAX_HOLDERS = 100
+"""Nodes of unknown types taken as users of one file that only the workflow states."""
 _OFF = (2, 4)
 """Modes of a node: muted, bypassed."""
 _NOTES = ("Note", "MarkdownNote")
@@ -84,28 +86,28 @@ class EditorScan(Names):
     def _enter(self, container: Container, node: Node, context: _Context, *, active: bool) -> None:
         self._is_nested = self._is_nested or isinstance(context.graph, Container)
         identity = id(container)
+        given = container.given(node, context.graph, context.given, self._containers)
+        key = (identity, given.key() if given is not NOTHING_GIVEN else None)
+        if self._seen.get(key, False) or (key in self._seen and not active):
+            return
         if identity in self._visited:
             self._left -= container.weight + 1
             if self._left < 0 or len(self._seen) >= MAX_CONTEXTS:
                 self.findings.cut("too_many_instances", "subgraphs stand in too many places; not all are looked into")
                 return
         self._visited.add(identity)
-        given = container.given(node, context.graph, context.given, self._containers)
-        key = (identity, given.key() if given is not NOTHING_GIVEN else None)
-        was_active = self._seen.get(key)
-        if was_active is None or (active and not was_active):
-            self._seen[key] = active
-            self._pending.append(_Context(container, given, active))
+        self._seen[key] = active
+        self._pending.append(_Context(container, given, active))
 
     def _loader(self, node_type: str, loader: Loader, node: Node, context: _Context, *, active: bool) -> None:
         models = node.properties.models if node.properties is not None else None
         entries = self.findings.entries(models, node_type) if models else ()
-        told: list[Entry] = []
+        told: set[Entry] = set()
         has_value = False
         for name, rule, value in self._values(loader, node, context):
             has_value = True
             if isinstance(value, str):
-                told += self.loads(Use(node_type, name, active), rule, value, entries)
+                told.update(self.loads(Use(node_type, name, active), rule, value, entries))
             elif value is COMPUTED:
                 self.findings.warn("computed_name", f"{shown(node_type)}: {name} is computed when the workflow runs")
             elif value is not None:
@@ -162,44 +164,42 @@ class EditorScan(Names):
         """Look at a node which is in no table: what it states about files, and its texts."""
         if node_type in _NOTES:
             return
-        stored = node.widgets_values
-        values = stored if isinstance(stored, list) else stored.values() if isinstance(stored, dict) else ()
         models = node.properties.models if node.properties is not None else None
         files: list[str] = []
-        for value in values:
-            if isinstance(value, str):
-                if "embedding:" in value:
-                    for text in self._texts(value, node, context):
-                        self.embeddings(Use(node_type, "", active), text)
-                if value.endswith(self._endings):
-                    files.append(value)
+        prompts: list[str] = []
+        for value in _texts_of(node):
+            if "embedding:" in value:
+                prompts.append(value)
+            if value.endswith(self._endings):
+                files.append(value)
+        for text in self._over(prompts, node, context) if prompts else ():
+            self.embeddings(Use(node_type, "", active), text)
         if models:
             self._stated(node_type, self.findings.entries(models, node_type), files, active=active)
         elif node_type not in self._containers:
             for value in files:
                 self.unknown(node_type, value)
 
-    def _texts(self, own: str, node: Node, context: _Context) -> tuple[str, ...]:
-        """Return the text itself, or what a link puts in the place of a node's only text."""
-        if context.given is NOTHING_GIVEN:
-            return (own,)
+    def _over(self, prompts: list[str], node: Node, context: _Context) -> list[str]:
+        """Return the texts themselves, or what a link puts in the place of a node's only text."""
+        if context.given is NOTHING_GIVEN or sum(1 for _ in _texts_of(node)) > 1:
+            return prompts
         linked = [slot for slot in context.graph.slots(node) if slot.link is not None and slot.widget is not None]
-        over = [text for slot in linked if isinstance(text := context.graph.linked(slot, context.given), str)]
-        stored = node.widgets_values
-        only = isinstance(stored, list) and sum(isinstance(value, str) for value in stored) == 1
-        return tuple(over) if over and only else (own,)
+        over = (context.graph.linked(slot, context.given) for slot in linked)
+        return [text for text in over if isinstance(text, str)] or prompts
 
     def _stated(self, node_type: str, entries: Sequence[Entry], files: list[str], *, active: bool) -> None:
         """Take what a node of an unknown type states; its widgets tell which of that is chosen."""
-        told = set()
+        values = _by_name(files)
+        told: set[str] = set()
         for entry in entries:
-            names = [value for value in files if entry.names(value)]
-            told.update(names)
-            for value in names if entry.directory else ():
+            chosen = [value for value in values.get(last_part(entry.name), ()) if entry.names(value)]
+            told.update(chosen)
+            for value in chosen if entry.directory else ():
                 meant = Meant(self.table.canonical(entry.directory), value)
                 self.findings.add(meant, Use(node_type, "", active), entry)
-            if not names or not entry.directory:
-                self._unconfirmed(node_type, entry, is_stale=bool(files) and not names)
+            if not chosen or not entry.directory:
+                self._unconfirmed(node_type, entry, is_stale=bool(files) and not chosen)
         for value in files:
             if value not in told:
                 self.unknown(node_type, value)
@@ -218,27 +218,50 @@ class EditorScan(Names):
 
     def _workflow_models(self, workflow: Workflow) -> None:
         """Take what the whole workflow states: more about files that nodes name, and files that none of them names."""
-        for entry in self.findings.entries(workflow.models, "the workflow"):
-            if self.findings.state(entry) or not entry.directory:
-                continue
-            meant = Meant(self.table.canonical(entry.directory), entry.name)
-            users = [(node, active) for node, active in self._users(workflow) if self._holds(node, entry)]
-            for node, active in users:
-                self.findings.add(meant, Use(str(node.type), "", active), entry)
-            if not users:
-                self.findings.add(meant, Use("", "", active=False), entry)
+        entries = [
+            entry
+            for entry in self.findings.state(self.findings.entries(workflow.models, "workflow"))
+            if entry.directory
+        ]
+        wanted = {last_part(entry.name) for entry in entries}
+        users: dict[str, list[tuple[str, str, bool]]] = {}
+        for node, active in self._nodes(workflow) if wanted else ():
+            for value in _texts_of(node):
+                if last_part(value) in wanted:
+                    users.setdefault(last_part(value), []).append((value, str(node.type), active))
+        for entry in entries:
+            folder = self.table.canonical(entry.directory)
+            holders = [user for user in users.get(last_part(entry.name), ()) if entry.names(user[0])]
+            for value, node_type, active in holders[:MAX_HOLDERS]:
+                self.findings.add(Meant(folder, value), Use(node_type, "", active), entry)
+            if not holders:
+                self.findings.add(Meant(folder, entry.name), Use("", "", active=False), entry)
 
-    def _users(self, workflow: Workflow) -> Iterator[tuple[Node, bool]]:
-        for node in workflow.nodes if isinstance(workflow.nodes, list) else ():
-            yield node, node.mode not in _OFF
+    def _nodes(self, workflow: Workflow) -> Iterator[tuple[Node, bool]]:
+        """Yield every node whose type tells nothing, with whether it runs in some place."""
+        graphs: dict[int, tuple[Graph, bool]] = {
+            0: (Graph(workflow.nodes if isinstance(workflow.nodes, list) else [], workflow.links), True)
+        }
+        on: dict[int, bool] = {}
         for (identity, _), active in self._seen.items():
-            container = next((found for found in self._containers.values() if id(found) == identity), None)
-            for node in container.nodes if container is not None else ():
-                yield node, active and node.mode not in _OFF
+            on[identity] = on.get(identity, False) or active
+        for container in self._containers.values():
+            if id(container) in on:
+                graphs[id(container)] = container, on[id(container)]
+        for graph, is_on in graphs.values():
+            for node in graph.nodes:
+                if isinstance(node.type, str) and node.type not in _NOTES and node.type not in self._loaders:
+                    yield node, is_on and node.mode not in _OFF
 
-    def _holds(self, node: Node, entry: Entry) -> bool:
-        stored = node.widgets_values
-        if node.type in _NOTES or node.type in self._loaders or not isinstance(node.type, str):
-            return False
-        values = stored if isinstance(stored, list) else stored.values() if isinstance(stored, dict) else ()
-        return any(isinstance(value, str) and entry.names(value) for value in values)
+
+def _by_name(values: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for value in values:
+        found.setdefault(last_part(value), []).append(value)
+    return found
+
+
+def _texts_of(node: Node) -> Iterator[str]:
+    stored = node.widgets_values
+    values = stored if isinstance(stored, list) else stored.values() if isinstance(stored, dict) else ()
+    return (value for value in values if isinstance(value, str))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
@@ -13,9 +14,11 @@ from catalog import links
 from catalog.templates.table import Form, LoaderTable, Meant
 
 MAX_REFERENCES = 5000
+MAX_ENTRIES = 1000
+"""Elements of one `models` list."""
 MAX_WARNINGS = 50
 MAX_SHOWN_CHARS = 80
-MAX_KEPT = 4096
+MAX_KEPT = 2048
 """Names and URLs that were found good lately; templates share most of theirs."""
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
@@ -84,7 +87,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
     def names(self, value: str) -> bool:
         """Tell whether a widget's value is this file, with or without the folders before it."""
-        return value == self.name or value.replace("\\", "/").rpartition("/")[2] == self.name
+        return value == self.name or last_part(value) == self.name
 
 
 class Use(NamedTuple):
@@ -169,15 +172,23 @@ class Findings:
         self._found[key] = found = _Found(key)
         return found
 
-    def state(self, entry: Entry) -> bool:
-        """Give what the whole workflow states about a file to the references of it; False when there is none."""
+    def state(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Give what the whole workflow states to the references of these files; return the entries that have none."""
+        by_name: dict[str, list[_Found]] = {}
+        for found in self._found.values():
+            if found is not None:
+                by_name.setdefault(last_part(found.key[0].filename), []).append(found)
+        return [entry for entry in entries if not self._state(entry, by_name.get(last_part(entry.name), ()))]
+
+    def _state(self, entry: Entry, candidates: Iterable[_Found]) -> bool:
         folder = self._table.canonical(entry.directory)
-        known = [found for found in self._found.values() if found is not None and entry.names(found.key[0].filename)]
-        same = [found for found in known if not folder or found.key[0].folder == folder]
-        for found in same:
-            found.url = found.url or entry.url
-            found.sha256 = found.sha256 or entry.sha256
-        return bool(same)
+        is_known = False
+        for found in candidates:
+            if entry.names(found.key[0].filename) and folder in ("", found.key[0].folder):
+                is_known = True
+                found.url = found.url or entry.url
+                found.sha256 = found.sha256 or entry.sha256
+        return is_known
 
     def scan(self, form: Format) -> Scan:
         """Return what was collected."""
@@ -198,7 +209,9 @@ class Findings:
         if not isinstance(models, list):
             self.warn("wrong_type", f"{shown(where)}: `models` is no list")
             return []
-        return [entry for model in models if (entry := self._entry(model, where)) is not None]
+        if len(models) > MAX_ENTRIES:
+            self.cut("more_entries", f"{shown(where)}: more than {MAX_ENTRIES} elements in `models`")
+        return [entry for model in models[:MAX_ENTRIES] if (entry := self._entry(model, where)) is not None]
 
     def _entry(self, model: Any, where: str) -> Entry | None:
         name = model.get("name") if isinstance(model, dict) else None
@@ -233,6 +246,11 @@ class Findings:
             return digest.lower()
         self.warn("invalid_hash", f"{shown(where)}: the hash of {shown(model['name'])} is no SHA-256 and not used")
         return None
+
+
+def last_part(name: str) -> str:
+    """Return a file's name without the folders before it, however they are separated."""
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def shown(text: object) -> str:
