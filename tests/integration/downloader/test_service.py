@@ -160,7 +160,7 @@ async def test_too_large_is_refused_with_numbers(s: Studio) -> None:
     spec = d.FileSpec(path="big.bin", url=f"{s.origin.url}/big.bin", size_bytes=10**15)
     reply = await s.install("wan", [spec])
     assert (reply.ok, reply.code, reply.status) == (False, "insufficient_space", 409)
-    assert "1000000000000000 bytes are needed" in reply.message
+    assert "1,000,000,000,000,000 bytes are needed" in reply.message
     plan = await s.ask(d.PlanFiles(pool="default", files=(spec,)))
     volumes = plan.data["volumes"]
     assert isinstance(volumes, list)
