@@ -16,6 +16,7 @@ Rules, as ComfyUI's editor (1.58) applies them when it loads a file:
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -31,16 +32,16 @@ _SEEDS = ("seed", "noise_seed")
 _GROUP_TYPES = ("workflow>", "workflow/")
 
 
-class Container(Graph):
+class Container(Graph, ABC):
     """A graph that nodes of one type stand for."""
 
     def __init__(self, nodes: list[Node], links: msgspec.Raw, name: str) -> None:
         super().__init__(nodes, links)
         self.name = name
 
+    @abstractmethod
     def given(self, node: Node, outer: Graph, outer_given: Given, containers: Mapping[str, Container]) -> Given:
         """Return what `node`, which stands for this container in the graph `outer`, gives the nodes inside."""
-        raise NotImplementedError
 
 
 class SubgraphContainer(Container):
