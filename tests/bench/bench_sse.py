@@ -86,12 +86,12 @@ async def _round(which: str) -> Result:
             await asyncio.sleep(0.05)
     idle_kib = (server.memory_info().rss - idle_before) / 1024 / CLIENTS
     await _publish(process, 5)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)  # the first messages are not measured
     warm = sum(client.count for client in clients)
     Client.delays.clear()
     before = server.cpu_times()
     await _publish(process, RATE * SECONDS)
-    await asyncio.sleep(1.0)
+    await asyncio.sleep(1.0)  # what comes later than that counts as not delivered
     after = server.cpu_times()
     delivered = sum(client.count for client in clients) - warm
     process.stdin.close()

@@ -23,6 +23,7 @@ RATE = 3_000_000
 KILLS = ["downloader", "gateway", "nats-server", "catalog"] * 4
 SEED = int(os.environ.get("FAULTS_SEED", "7"))
 DONE_WITHIN_S = 300
+FROZEN_S = 8.0  # longer than a permit waits for its worker
 
 
 def studio(origin: Origin, folder: Path) -> dict[str, File]:
@@ -56,7 +57,7 @@ async def ask(product: Product, method: str, path: str, *, within_s: float = 60,
                     return answer
             except httpx.HTTPError:
                 pass
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # the product is away; nobody could tell when it is back
 
 
 async def install_all(product: Product) -> list[str]:
@@ -87,7 +88,7 @@ async def all_ended(product: Product, ids: list[str]) -> dict[str, str]:
             found = {i: (await ask(product, "GET", f"/downloads/{i}")).json()["status"] for i in ids}
             if all(status in {"completed", "failed", "cancelled"} for status in found.values()):
                 return found
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # asked as a person asks: the stream is what is being tested
 
 
 async def pages(product: Product, path: str, key: str) -> list[dict[str, Any]]:
@@ -208,7 +209,7 @@ async def test_frozen_processes_go_on(tmp_path: Path) -> None:
             for name in ("downloader", "nats-server", "gateway", "catalog"):
                 pid = product.pids()[name]
                 os.kill(pid, signal.SIGSTOP)
-                await asyncio.sleep(8)
+                await asyncio.sleep(FROZEN_S)
                 os.kill(pid, signal.SIGCONT)
             ended = await all_ended(product, ids)
             assert set(ended.values()) == {"completed"}, ended

@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from tests.support.merge_patch import merge
+
 TOKEN = "let-me-in-0123456789"
 WAIT_S = 10
 
@@ -110,7 +112,7 @@ class Deck:
 
     def patch_queue(self, **patch: Any) -> None:
         """Change the queue, as a delta to whoever listens."""
-        self.queue = merged(self.queue, patch)
+        self.queue = merge(self.queue, patch)
         self._post(frame("delta", {"topic": "queue", "data": patch}, f"{self.epoch}-{len(self.log)}"))
 
     def append(self, kind: str, **data: Any) -> None:
@@ -301,18 +303,6 @@ METHODS = ["GET", "POST", "PATCH", "DELETE"]
 def frame(event: str, data: Any, event_id: str | None = None) -> bytes:
     lines = [f"id: {event_id}"] if event_id is not None else []
     return "\n".join([*lines, f"event: {event}", f"data: {json.dumps(data, ensure_ascii=False)}", "", ""]).encode()
-
-
-def merged(target: Any, patch: Any) -> Any:
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result
 
 
 @contextlib.contextmanager

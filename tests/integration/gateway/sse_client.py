@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests.support.merge_patch import merge
+
 
 class Event(NamedTuple):
     name: str
@@ -86,16 +88,3 @@ class Follower:
     async def stop(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
-
-
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merge(result.get(key), value)
-    return result

@@ -14,6 +14,7 @@ from modeldeck_events.pools import PoolConfigured
 from modeldeck_events.presets import CatalogRefreshed, Category, PresetPublished, PresetWithdrawn
 from modeldeck_events.system import ActivityCleared
 
+from tests.support.merge_patch import merge
 from tests.unit.gateway.facts import START, file, file_completed, found, preset, progress, queued, records
 
 IDS = st.sampled_from(["one", "two", "three"])
@@ -72,19 +73,6 @@ READINGS = st.builds(
 STEPS = st.lists(EVENTS | READINGS, max_size=40)
 
 
-def apply_patch(target: Any, patch: Any) -> Any:
-    """RFC 7396, as a client does it."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = apply_patch(result.get(key), value)
-    return result
-
-
 def without_nulls(value: Any) -> Any:
     """A merge patch cannot say null: where the API has one, a client sees the member absent."""
     if isinstance(value, dict):
@@ -116,7 +104,7 @@ def test_deltas_applied_to_a_snapshot_give_the_new_state(steps: list[Any]) -> No
         for name, state in states(boards).items():
             patch = merge_patch(published[name], state)
             assert not patch or name in changed, f"{name} changed and nobody was told"
-            client[name] = apply_patch(client[name], patch)
+            client[name] = merge(client[name], patch)
             assert client[name] == without_nulls(state)
             published[name] = state
 
@@ -168,7 +156,7 @@ def test_progress_stays_within_its_bounds(steps: list[Any]) -> None:
 )
 def test_merge_patch_leads_from_old_to_new(old: Any, new: Any) -> None:
     old, new = {"root": old}, {"root": new}
-    assert apply_patch(old, merge_patch(old, new)) == new
+    assert merge(old, merge_patch(old, new)) == new
     assert merge_patch(new, new) == {}
 
 

@@ -125,7 +125,7 @@ class JetStreamStore:
                         yield course.arrive(messages[-1].seq, records)
                     else:
                         yield course.advance(messages[-1].seq, records)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # a long backlog must not keep everything else from running
                 elif consumer.skipped_to > course.seq:
                     yield course.advance(consumer.skipped_to)
         finally:

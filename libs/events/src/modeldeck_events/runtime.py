@@ -227,7 +227,7 @@ class Service:
                 if str(error) != said:
                     said = str(error)
                     _log.error("the streams are not as they must be; trying again", reason=said)
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # nothing tells when a person has mended the streams
             else:
                 return
 
