@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 from modeldeck_events import subjects
 from modeldeck_events.downloads import FileSpec
 from modeldeck_events.message import Command, Event, Message
@@ -22,7 +24,8 @@ class PresetWarning(Message, frozen=True, kw_only=True):
 
 class PresetDefinition(Message, frozen=True, kw_only=True):
     """A named set of files. `size_bytes` is the sum of the files' sizes as far as known, `download_size` the
-    catalog's own words; `type` is video, image, audio or what the catalog says.
+    catalog's own words; `type` is video, image, audio or what the catalog says. `version`, the times, `requirements`
+    (words by name, such as vram) and `source` (who published it) are as the catalog states them.
     """
 
     id: str
@@ -37,6 +40,10 @@ class PresetDefinition(Message, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     version: str | None = None
     license: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    requirements: dict[str, str] = msgspec.field(default_factory=dict)
+    source: str | None = None
     warnings: tuple[PresetWarning, ...] = ()
 
 
@@ -100,4 +107,17 @@ class RefreshPresets(Command, frozen=True, kw_only=True):
     VERB: ClassVar[str] = "refresh-presets"
 
 
-COMMANDS: tuple[type[Command], ...] = (RefreshPresets,)
+class UninstallPreset(Command, frozen=True, kw_only=True):
+    """Delete the preset's files, but none that something else needs; what is queued or running of it is refused (409).
+
+    Reply data: `{preset_id, deleted: [path], freed_bytes, kept: [{path, needed_by}]}`; 404 when nothing of it is there.
+    """
+
+    SERVICE: ClassVar[str] = "catalog"
+    VERB: ClassVar[str] = "uninstall-preset"
+    KEY: ClassVar[str] = "pool"
+    pool: str
+    preset_id: str
+
+
+COMMANDS: tuple[type[Command], ...] = (RefreshPresets, UninstallPreset)

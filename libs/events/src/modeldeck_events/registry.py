@@ -7,7 +7,18 @@ from typing import Any
 
 import msgspec
 
-from modeldeck_events import downloads, generations, modelfiles, pools, presets, readings, system, upcasters
+from modeldeck_events import (
+    downloads,
+    generations,
+    modelfiles,
+    pools,
+    presets,
+    readings,
+    repositories,
+    system,
+    templates,
+    upcasters,
+)
 from modeldeck_events.errors import PoisonError
 from modeldeck_events.message import UNREADABLE, Command, Event, Reading
 
@@ -16,12 +27,22 @@ EVENTS: tuple[type[Event], ...] = (
     *pools.EVENTS,
     *presets.EVENTS,
     *modelfiles.EVENTS,
+    *templates.EVENTS,
+    *repositories.EVENTS,
     *generations.EVENTS,
     *system.EVENTS,
 )
 """Every version of every event type; old versions stay here for as long as logs hold them."""
 
-COMMANDS: tuple[type[Command], ...] = (*downloads.COMMANDS, *pools.COMMANDS, *presets.COMMANDS, *system.COMMANDS)
+COMMANDS: tuple[type[Command], ...] = (
+    *downloads.COMMANDS,
+    *pools.COMMANDS,
+    *presets.COMMANDS,
+    *modelfiles.COMMANDS,
+    *templates.COMMANDS,
+    *repositories.COMMANDS,
+    *system.COMMANDS,
+)
 READINGS: tuple[type[Reading], ...] = (*readings.READINGS, *generations.READINGS)
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string", order="deterministic")

@@ -23,8 +23,10 @@ from modeldeck_events import (
     presets,
     readings,
     registry,
+    repositories,
     subjects,
     system,
+    templates,
     topology,
 )
 from modeldeck_events.message import Command, Event, Message, Reading, Reply
@@ -35,7 +37,11 @@ _CHANNELS: Mapping[str, tuple[str, tuple[type[Event], ...]]] = {
     "pool": ("evt.pool.{pool}", pools.EVENTS),
     "preset": ("evt.preset.{preset}", (presets.PresetPublished, presets.PresetWithdrawn)),
     "catalog": (presets.CATALOG_SUBJECT, (presets.CatalogRefreshed, presets.CatalogRefreshFailed)),
-    "modelfile": ("evt.modelfile.{pool}.{path}", modelfiles.EVENTS),
+    "modelfile": ("evt.modelfile.{pool}.{path}", modelfiles.EVENTS[:-1]),
+    "inventory": ("evt.inventory.{pool}", (modelfiles.InventorySurveyed,)),
+    "template": ("evt.template.{pool}.{template}", templates.EVENTS),
+    "repository": ("evt.repository.{hub}.{repo}", (repositories.RepositoryDescribed,)),
+    "featured": (repositories.FEATURED_SUBJECT, (repositories.FeaturedPublished, repositories.FeaturedRefreshFailed)),
     "generation": ("evt.generation.{source}.{generation}", generations.EVENTS),
     "system": ("evt.system.{topic}", (system.MessageDeadLettered,)),
     "user": ("evt.user.{user}", (system.ActivityCleared,)),
