@@ -10,11 +10,13 @@ import msgspec
 from modeldeck_events import (
     downloads,
     generations,
+    hosts,
     modelfiles,
     pools,
     presets,
     readings,
     repositories,
+    studio,
     system,
     templates,
     upcasters,
@@ -30,6 +32,8 @@ EVENTS: tuple[type[Event], ...] = (
     *templates.EVENTS,
     *repositories.EVENTS,
     *generations.EVENTS,
+    *hosts.EVENTS,
+    *studio.EVENTS,
     *system.EVENTS,
 )
 """Every version of every event type; old versions stay here for as long as logs hold them."""
