@@ -69,6 +69,11 @@ class ModelIndex:
         """Return the files with this content, as far as hashes are known."""
         return self._by_key.get(f"sha256:{sha256}", ())
 
+    def below(self, folder: str) -> list[str]:
+        """Return the files in a folder and its subfolders."""
+        inside = self._by_key.get(f"folder:{folder.rpartition('/')[2]}", ())
+        return [path for path in inside if path.startswith(f"{folder}/")]
+
     def match(self, reference: TemplateReference) -> Match:
         """Return where the reference's file is."""
         for place in self._places_of(reference):

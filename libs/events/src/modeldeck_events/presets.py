@@ -61,6 +61,19 @@ class PresetWithdrawn(Event, frozen=True, kw_only=True):
     preset_id: str
 
 
+class PresetUninstalled(Event, frozen=True, kw_only=True):
+    """A person uninstalled the preset from the pool: `deleted` are the paths that went, `kept` those that something
+    else needs. From now on the preset needs none of them, until it is queued again.
+    """
+
+    TYPE: ClassVar[str] = "modeldeck.preset.uninstalled.v1"
+    pool: str
+    preset_id: str
+    deleted: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    freed_bytes: int = 0
+
+
 class Category(Message, frozen=True, kw_only=True):
     """A category of presets as the catalog names it."""
 
@@ -92,7 +105,13 @@ class CatalogRefreshFailed(Event, frozen=True, kw_only=True):
     message: str
 
 
-EVENTS: tuple[type[Event], ...] = (PresetPublished, PresetWithdrawn, CatalogRefreshed, CatalogRefreshFailed)
+EVENTS: tuple[type[Event], ...] = (
+    PresetPublished,
+    PresetWithdrawn,
+    PresetUninstalled,
+    CatalogRefreshed,
+    CatalogRefreshFailed,
+)
 
 
 def subject(preset_id: str) -> str:

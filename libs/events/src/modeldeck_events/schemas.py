@@ -37,7 +37,7 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _CHANNELS: Mapping[str, tuple[str, tuple[type[Event], ...]]] = {
     "download": ("evt.download.{pool}.{target}", downloads.EVENTS),
     "pool": ("evt.pool.{pool}", pools.EVENTS),
-    "preset": ("evt.preset.{preset}", (presets.PresetPublished, presets.PresetWithdrawn)),
+    "preset": ("evt.preset.{preset}", (presets.PresetPublished, presets.PresetWithdrawn, presets.PresetUninstalled)),
     "catalog": (presets.CATALOG_SUBJECT, (presets.CatalogRefreshed, presets.CatalogRefreshFailed)),
     "modelfile": ("evt.modelfile.{pool}.{path}", modelfiles.EVENTS[:-1]),
     "inventory": ("evt.inventory.{pool}", (modelfiles.InventorySurveyed,)),
