@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from catalog import inventory
-from catalog.inventory import FolderUnavailableError, examine, gone, moment, walk
+from catalog.inventory import FolderUnavailableError, examine, gone, walk
+from catalog.stamps import moment
 from modeldeck_events.paths import ModelPathError
 
 NONE: frozenset[str] = frozenset()

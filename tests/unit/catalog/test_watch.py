@@ -30,7 +30,7 @@ class Bench:
         self.store = store
         self.named: frozenset[str] = frozenset()
         self.fold = ModelFilesFold("p")
-        self.projector = Projector(store, (self.fold,), subjects=(self.fold.subjects,))
+        self.projector = Projector(store, (self.fold,), subjects=self.fold.subjects)
         self.watch = Watch(store, self.fold, root, named=lambda: self.named, marker=RootMarker(marker, root))
 
     def put(self, path: str, data: bytes = b"x", *, mtime_ns: int | None = OLD_NS) -> Path:

@@ -34,7 +34,7 @@ def build(settings: Settings) -> Service:
     finished = FinishedFiles(settings.pool, watch.look_at)
     projector = service.folds(
         (published, files, finished),
-        subjects=(f"evt.{presets.AGGREGATE}.>", presets.CATALOG_SUBJECT, files.subjects, finished.subjects),
+        subjects=(f"evt.{presets.AGGREGATE}.>", presets.CATALOG_SUBJECT, *files.subjects, finished.subjects),
     )
     finished.begin_after(projector.caught_up)
     refresher = Refresher(

@@ -7,15 +7,14 @@ import stat
 from collections.abc import Container, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from modeldeck_events import modelfiles
 from modeldeck_events.modelfiles import ModelFileFound
 from modeldeck_events.paths import ModelPathError, check_model_path
 
 from catalog import headers
+from catalog.stamps import Stamp, moment, stamp_of
 
 EXTENSIONS = frozenset(("safetensors", "sft", "ckpt", "pt", "pt2", "pth", "bin", "pkl", "gguf", "onnx"))
 MAX_FILES = 500_000
@@ -24,14 +23,6 @@ MAX_DEPTH = 64
 
 class FolderUnavailableError(Exception):
     """The models folder cannot be read now: nothing is known about its files, which is not the same as gone."""
-
-
-class Stamp(NamedTuple):
-    """By what a change of a file is noticed."""
-
-    size_bytes: int
-    mtime_ns: int
-    inode: int
 
 
 @dataclass(slots=True)
@@ -134,7 +125,7 @@ def _take(found: Walk, entry: os.DirEntry[str], path: str, rules: _Rules) -> boo
     except FileNotFoundError:
         return False
     if stat.S_ISREG(status.st_mode):
-        found.files[path] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+        found.files[path] = stamp_of(status)
     return False
 
 
@@ -165,7 +156,7 @@ def examine(root: Path, pool: str, path: str) -> tuple[ModelFileFound, Stamp]:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{path} is no regular file")
         whole = headers.is_whole(file, file_format, status.st_size)
-    stamp = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+    stamp = stamp_of(status)
     return (
         ModelFileFound(
             pool=pool,
@@ -177,13 +168,6 @@ def examine(root: Path, pool: str, path: str) -> tuple[ModelFileFound, Stamp]:
         ),
         stamp,
     )
-
-
-def moment(mtime_ns: int) -> datetime:
-    """Return a file's time, to the microsecond; times that no calendar has become the nearest one."""
-    seconds, nanoseconds = divmod(mtime_ns, 10**9)
-    seconds = min(max(seconds, 0), 253402300799)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=nanoseconds // 1000)
 
 
 def gone(root: Path, path: str) -> bool:

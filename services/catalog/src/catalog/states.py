@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from modeldeck_events import modelfiles, presets, subjects
+from modeldeck_events.matching import ModelIndex
 from modeldeck_events.message import Event
-from modeldeck_events.modelfiles import ModelFileFound
+from modeldeck_events.modelfiles import (
+    InventorySurveyed,
+    ModelFileDeleted,
+    ModelFileFound,
+    ModelFileGone,
+    ModelFileHashed,
+)
 from modeldeck_events.presets import CatalogRefreshed, CatalogRefreshFailed, PresetDefinition, PresetPublished
 from modeldeck_events.store import Record
+
+from catalog.stamps import moment
 
 T = TypeVar("T")
 _PRESET_PREFIX = f"evt.{presets.AGGREGATE}."
@@ -115,34 +124,118 @@ class PresetsFold:
         return self._paths[1]
 
 
+class LiveFile(NamedTuple):
+    """A model file that is said to be on the disk; `hashed` is None while nobody knows the hash of these bytes."""
+
+    found: ModelFileFound
+    hashed: ModelFileHashed | None
+
+    @property
+    def path(self) -> str:
+        """The file's name everywhere."""
+        return self.found.path
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash of the file as it is."""
+        return self.hashed.sha256 if self.hashed else None
+
+
 class ModelFilesFold:
-    """Which model files of this pool are said to be on the disk."""
+    """Which model files of this pool are said to be on the disk, what is in them, and where they may lie.
+
+    A hash counts until the next fact about its file: with every `ModelFileFound` it has to be stated again.
+    """
 
     def __init__(self, pool: str) -> None:
         self.pool = pool
         self.files: Table[ModelFileFound] = Table()
+        self.index = ModelIndex()
+        """The files that are there and not known to be broken, with their hashes."""
+        self.hashed: dict[str, ModelFileHashed] = {}
+        """The last hash said of a path, be it of an earlier file of that name: its stamp tells."""
+        self.deleted: dict[str, ModelFileDeleted] = {}
+        """The last deletion on request of a path, be there a file again or not."""
+        self.survey: InventorySurveyed | None = None
+        self.survey_seq = 0
+        self._counts: set[str] = set()
         self._prefix = f"{subjects.event(modelfiles.AGGREGATE, pool)}."
+        self._survey_subject = modelfiles.inventory_subject(pool)
 
     @property
-    def subjects(self) -> str:
+    def subjects(self) -> tuple[str, ...]:
         """What this fold has to see."""
-        return f"{self._prefix}>"
+        return (f"{self._prefix}>", self._survey_subject)
+
+    def live(self) -> Iterator[LiveFile]:
+        """Yield every file that is there."""
+        return (LiveFile(found, self._hashed(found.path)) for found in self.files.live())
+
+    def get(self, path: str) -> LiveFile | None:
+        """Return the file, None when it is not there."""
+        found = self.files.stands(path).value
+        return LiveFile(found, self._hashed(path)) if found else None
+
+    def sha256(self, path: str) -> str | None:
+        """Return the hash of the file as it is; None when it is not there, or not hashed since it changed."""
+        hashed = self._hashed(path)
+        return hashed.sha256 if hashed else None
 
     def reset(self) -> None:
         """Start from zero."""
         self.files.clear()
+        self.index.clear()
+        self.hashed.clear()
+        self.deleted.clear()
+        self._counts.clear()
+        self.survey, self.survey_seq = None, 0
 
     def apply(self, record: Record, /) -> None:
         """Apply one record; other pools' are passed over."""
         if record.subject.startswith(self._prefix):
             self.note(subjects.untoken(record.subject.removeprefix(self._prefix)), record.seq, record.event)
+        elif record.subject == self._survey_subject:
+            self.note_survey(record.seq, record.event)
 
     def note(self, path: str, seq: int, event: Event | None) -> None:
-        """Take over one fact about the file at `path`; of an unknown type it moves only the guard."""
+        """Take over one fact about the file at `path`; what says nothing of the disk moves only the guard."""
+        before = self.files.stands(path)
+        if seq <= before.seq:
+            return
+        found = before.value
         match event:
             case ModelFileFound():
-                self.files.note(path, seq, event)
-            case modelfiles.ModelFileGone():
-                self.files.note(path, seq, None)
-            case _:
-                self.files.note(path, seq, self.files.stands(path).value)
+                found = event
+                self._counts.discard(path)
+            case ModelFileGone() | ModelFileDeleted():
+                found = None
+                self._counts.discard(path)
+                if isinstance(event, ModelFileDeleted):
+                    self.deleted[path] = event
+            case ModelFileHashed():
+                self.hashed[path] = event
+                if found is not None and _is_of(event, found):
+                    self._counts.add(path)
+            case _:  # a ModelFileLinked too: what it made is found like any other file
+                pass
+        self.files.note(path, seq, found)
+        if found is None or found.whole is False:
+            self.index.remove(path)
+        else:
+            self.index.put(path, self.sha256(path))
+
+    def note_survey(self, seq: int, event: Event | None) -> None:
+        """Take over a fact about the model folders as a whole."""
+        if seq <= self.survey_seq:
+            return
+        self.survey_seq = seq
+        if isinstance(event, InventorySurveyed):
+            self.survey = event
+            self.index.survey(event.places)
+
+    def _hashed(self, path: str) -> ModelFileHashed | None:
+        return self.hashed[path] if path in self._counts else None
+
+
+def _is_of(hashed: ModelFileHashed, found: ModelFileFound) -> bool:
+    return hashed.size_bytes == found.size_bytes and moment(hashed.mtime_ns) == found.modified_at

@@ -19,9 +19,10 @@ from modeldeck_events.store import EventStore
 
 from catalog import inventory
 from catalog.changes import append
-from catalog.inventory import FolderUnavailableError, Stamp, Walk
+from catalog.inventory import FolderUnavailableError, Walk
 from catalog.publishing import append_all
 from catalog.root_marker import RootMarker
+from catalog.stamps import Stamp, moment
 from catalog.states import Append, ModelFilesFold
 
 CHECK_S = 1.5
@@ -266,4 +267,4 @@ class Watch:
 
 
 def _same(known: ModelFileFound, stamp: Stamp) -> bool:
-    return known.size_bytes == stamp.size_bytes and known.modified_at == inventory.moment(stamp.mtime_ns)
+    return known.size_bytes == stamp.size_bytes and known.modified_at == moment(stamp.mtime_ns)
