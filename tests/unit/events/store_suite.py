@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -14,7 +15,7 @@ from modeldeck_events import downloads as d
 from modeldeck_events import pools
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
-from modeldeck_events.store import Batch, EpochChangedError, EventStore, Meta, Position, Record
+from modeldeck_events.store import Batch, EpochChangedError, EventStore, Meta, Position, Record, Stamp
 
 NOW = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
 SUBJECT = d.subject("default", "preset:LTX 2")
@@ -128,6 +129,20 @@ class StoreSuite:
         await world.store.append(SUBJECT, [fact(1)], expected_seq=0, meta=meta)
         await world.store.append(d.subject("default", "other"), [fact(1)], expected_seq=0, meta=meta)
         assert (await world.store.head()).seq == 2
+
+    async def test_a_foreign_fact_keeps_its_id_time_and_source(self, world: World) -> None:
+        stamp = Stamp(source="trainer é", id="a b%", time=NOW - timedelta(days=2), actor="ana")
+        seq = await world.store.publish(SUBJECT, fact(1), stamp)
+        [record] = await world.store.read(after=0, limit=9)
+        assert (record.seq, record.source, record.id, record.time) == (seq, stamp.source, stamp.id, stamp.time)
+        assert (record.actor, record.event) == ("ana", fact(1))
+
+    async def test_a_foreign_fact_that_is_repeated_stands_once(self, world: World) -> None:
+        stamp = Stamp(source="one", id="1", time=NOW)
+        first = await world.store.publish(SUBJECT, fact(1), stamp)
+        assert await world.store.publish(OTHER, fact(2), replace(stamp, source="two")) == first + 1
+        assert await world.store.publish(SUBJECT, fact(1), stamp) == first
+        assert len(await world.store.read(after=0, limit=9)) == 2
 
     async def test_nothing_to_append_is_an_error(self, world: World) -> None:
         with pytest.raises(ValueError, match="nothing to append"):

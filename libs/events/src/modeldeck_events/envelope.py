@@ -17,7 +17,7 @@ import structlog
 from modeldeck_events import registry
 from modeldeck_events.errors import PoisonError
 from modeldeck_events.message import Event
-from modeldeck_events.store import Meta, Record
+from modeldeck_events.store import Meta, Record, Stamp
 
 SPEC_VERSION = "1.0"
 CONTENT_TYPE = "application/json"
@@ -74,6 +74,17 @@ def pack(subject: str, event: Event, *, event_id: str, time: datetime, meta: Met
         "ce-traceparent": meta.traceparent,
     }
     return {name: quote(value) for name, value in attributes.items() if value}, registry.encode(event)
+
+
+def pack_foreign(subject: str, event: Event, stamp: Stamp) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body of a fact as `stamp` tells of it."""
+    meta = Meta(source=stamp.source, actor=stamp.actor)
+    return pack(subject, event, event_id=stamp.id, time=stamp.time, meta=meta)
+
+
+def message_id(stamp: Stamp) -> str:
+    """Return by what JetStream knows a repetition: ids are unique within a source only."""
+    return quote(f"{stamp.source} {stamp.id}")
 
 
 def unpack(seq: int, subject: str, headers: Mapping[str, str] | None, data: bytes) -> Record:

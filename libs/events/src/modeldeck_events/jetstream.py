@@ -18,7 +18,7 @@ from modeldeck_events.connection import Connection
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
 from modeldeck_events.ordered import OPEN_ERRORS, Delivered, OrderedConsumer
-from modeldeck_events.store import Batch, EpochChangedError, Meta, Position, Record
+from modeldeck_events.store import Batch, EpochChangedError, Meta, Position, Record, Stamp
 
 BATCH_RECORDS = 500
 """Records of one batch: small enough that applying it does not hold up the event loop noticeably."""
@@ -70,6 +70,13 @@ class JetStreamStore:
             except ConflictError:
                 seq = await self._stored_before(subject, event_id, seq)
         return seq
+
+    async def publish(self, subject: str, event: Event, stamp: Stamp) -> int:
+        """Append unguarded; the server knows a repetition for 2 minutes."""
+        headers, data = envelope.pack_foreign(subject, event, stamp)
+        headers["Nats-Msg-Id"] = envelope.message_id(stamp)
+        headers["Nats-Expected-Stream"] = topology.EVENTS
+        return await self._publish(subject, headers, data)
 
     async def read(self, *, after: int, limit: int, subjects: Sequence[str] = ("evt.>",)) -> list[Record]:
         """Return up to `limit` records with `seq > after`, in order."""

@@ -11,7 +11,7 @@ from modeldeck_events import envelope
 from modeldeck_events import subjects as subject_names
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
-from modeldeck_events.store import Batch, EpochChangedError, Meta, Position, Record
+from modeldeck_events.store import Batch, EpochChangedError, Meta, Position, Record, Stamp
 
 BATCH_RECORDS = 500
 
@@ -61,6 +61,11 @@ class MemoryStore:
             seq = self._append_one(subject, event, event_id, seq, meta)
         return seq
 
+    async def publish(self, subject: str, event: Event, stamp: Stamp) -> int:
+        """Append unguarded, as `EventStore.publish` promises."""
+        self._check_available()
+        return self._store(subject, envelope.message_id(stamp), *envelope.pack_foreign(subject, event, stamp))
+
     async def read(self, *, after: int, limit: int, subjects: Sequence[str] = ("evt.>",)) -> list[Record]:
         """Return up to `limit` records with `seq > after`, in order."""
         self._check_available()
@@ -96,15 +101,18 @@ class MemoryStore:
         self._wake()
 
     def _append_one(self, subject: str, event: Event, event_id: str, expected_seq: int, meta: Meta) -> int:
-        if event_id in self._ids:
-            return self._ids[event_id]
         last = self._last.get(subject, 0)
-        if last != expected_seq:
+        if event_id not in self._ids and last != expected_seq:
             raise ConflictError(f"{subject}: expected sequence {expected_seq}, the last one is {last}")
+        packed = envelope.pack(subject, event, event_id=event_id, time=self._clock(), meta=meta)
+        return self._store(subject, event_id, *packed)
+
+    def _store(self, subject: str, message_id: str, headers: dict[str, str], data: bytes) -> int:
+        if message_id in self._ids:
+            return self._ids[message_id]
         seq = len(self._records) + 1
-        headers, data = envelope.pack(subject, event, event_id=event_id, time=self._clock(), meta=meta)
         self._records.append(envelope.unpack_wire(seq, subject, envelope.wire_headers(headers), data))
-        self._last[subject] = self._ids[event_id] = seq
+        self._last[subject] = self._ids[message_id] = seq
         self._wake()
         return seq
 

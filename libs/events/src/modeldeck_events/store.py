@@ -44,6 +44,19 @@ class Meta:
     traceparent: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who says a fact that needs no decision, and when it happened: `id` is unique for the `source` (CloudEvents).
+
+    `time` is timezone-aware, and may lie long before the publication.
+    """
+
+    source: str
+    id: str
+    time: datetime
+    actor: str = ""
+
+
 class Record(msgspec.Struct, frozen=True):
     """One fact in the log. `event` is None for a type this version does not know; `data` is its JSON as stored."""
 
@@ -90,6 +103,14 @@ class EventStore(Protocol):
         Repeating a call with the same `meta.command_id` returns the sequence of the first one. Several events are
         appended one after the other: a crash between them leaves a prefix. Raises ConflictError when someone else
         appended first, ValueError when there is nothing to append.
+        """
+        ...
+
+    async def publish(self, subject: str, event: Event, stamp: Stamp) -> int:
+        """Append a fact of another service, unguarded, and return its sequence.
+
+        A repetition with the same source and id within two minutes returns the sequence of the first one; later ones
+        stand in the log twice, and folds go by source and id.
         """
         ...
 
