@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from modeldeck_events import downloads as d
 from modeldeck_events.paths import check_model_path
 from modeldeck_events.pools import ConfigurePool
+from modeldeck_events.repositories import default_path
 from modeldeck_events.settings import parse_bytes
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -61,8 +62,8 @@ class NewDownload(BaseModel):
     url: str | None = Field(None, max_length=MAX_URL_CHARS)
     path: ModelPath | None = Field(
         None,
-        description="below the models folder; without it a file of a repository goes to `llm/REPO/FILENAME` (GGUF) or "
-        "`downloads/REPO/FILENAME`",
+        description="below the models folder; without it a file of a repository goes to the folder that its own "
+        "folders name (`split_files/vae/x` to `vae/x`), else to `llm/REPO/FILENAME` (GGUF) or `downloads/REPO/FILENAME`",
     )
     sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
     size_bytes: int | None = Field(None, ge=0, le=2**50)
@@ -83,8 +84,7 @@ class NewDownload(BaseModel):
     def file(self, hub: str) -> d.FileSpec:
         """Return what is to be fetched; `hub` is the address of the hub that knows `repo`."""
         name = self.filename or ""
-        folder = "llm" if name.lower().endswith(".gguf") else "downloads"
-        path = check_model_path(self.path or f"{folder}/{self.repo}/{name}")
+        path = check_model_path(self.path or default_path(self.repo or "", name))
         url = self.url or f"{hub.rstrip('/')}/{self.repo}/resolve/{quote(self.revision or 'main')}/{quote(name)}"
         return d.FileSpec(
             path=path,

@@ -1053,7 +1053,7 @@ export interface components {
             filename?: string | null;
             /**
              * Path
-             * @description below the models folder; without it a file of a repository goes to `llm/REPO/FILENAME` (GGUF) or `downloads/REPO/FILENAME`
+             * @description below the models folder; without it a file of a repository goes to the folder that its own folders name (`split_files/vae/x` to `vae/x`), else to `llm/REPO/FILENAME` (GGUF) or `downloads/REPO/FILENAME`
              */
             path?: string | null;
             /** Pool */
