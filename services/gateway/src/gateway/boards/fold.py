@@ -13,6 +13,7 @@ from modeldeck_events.store import Record
 from gateway.boards.activity import Activity
 from gateway.boards.board import Board
 from gateway.boards.downloads import Downloads
+from gateway.boards.library import Library
 from gateway.boards.presets import Presets
 from gateway.boards.queue import Queue
 from gateway.boards.resources import Resources
@@ -36,7 +37,8 @@ class Boards:
         self.pool = pool
         self.downloads = Downloads()
         self.queue = Queue(self.downloads, pool=pool)
-        self.presets = Presets(self.downloads, pool=pool)
+        self.library = Library(self.downloads, pool=pool)
+        self.presets = Presets(self.downloads, self.library, pool=pool)
         self.activity = Activity(self.downloads)
         self.resources = Resources(pool=pool)
         self.generation = 0
@@ -49,20 +51,23 @@ class Boards:
         return f"{SCHEMA}:" + ",".join(f"{name}={board.VERSION}" for name, board in self._saved_boards().items())
 
     def apply(self, record: Record) -> None:
-        """Fold one fact into every board; the downloads come first, because others look at them."""
+        """Fold one fact into every board; downloads and library come first, because others look at them."""
         self.applied += 1
         event = record.event
         if event is None:
             return
         if isinstance(event, DownloadEvent):
             self.downloads.apply(record)
+            self.library.apply(record)
             self.queue.apply(record)
             self.presets.apply(record)
             self._dirty |= _DOWNLOAD_TOPICS
-        elif self.presets.apply(record):
-            self._dirty.add("presets")
-        elif self.queue.apply(record):
-            self._dirty.add("queue")
+        else:
+            self.library.apply(record)
+            if self.presets.apply(record):
+                self._dirty.add("presets")
+            elif self.queue.apply(record):
+                self._dirty.add("queue")
         self.activity.apply(record)
 
     def read(self, reading: Reading) -> None:
@@ -113,6 +118,7 @@ class Boards:
     def _saved_boards(self) -> dict[str, Board]:
         return {
             "downloads": self.downloads,
+            "library": self.library,
             "queue": self.queue,
             "presets": self.presets,
             "activity": self.activity,

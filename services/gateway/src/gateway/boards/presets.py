@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted, FileSpec
-from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
+from modeldeck_events.modelfiles import ModelFileDeleted, ModelFileFound, ModelFileGone, ModelFileHashed
 from modeldeck_events.presets import (
     CatalogRefreshed,
     Category,
@@ -25,8 +25,8 @@ from modeldeck_events.store import Record
 
 from gateway.boards import words
 from gateway.boards.board import Json, known
-from gateway.boards.disk import FileOnDisk
 from gateway.boards.downloads import Download, Downloads
+from gateway.boards.library import Library
 
 _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "paused"})
 
@@ -34,7 +34,6 @@ _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "pause
 class _Saved(msgspec.Struct):
     definitions: dict[str, PresetDefinition] = {}
     withdrawn: dict[str, str] = {}
-    files: dict[str, FileOnDisk] = {}
     categories: tuple[Category, ...] = ()
     version: str = ""
     catalog_warnings: tuple[PresetWarning, ...] = ()
@@ -43,23 +42,24 @@ class _Saved(msgspec.Struct):
 class Presets:
     """The board of presets, as seen from one storage pool."""
 
-    VERSION = 3
+    VERSION = 4
 
-    def __init__(self, downloads: Downloads, *, pool: str) -> None:
+    def __init__(self, downloads: Downloads, library: Library, *, pool: str) -> None:
         self._downloads = downloads
+        self._library = library
         self._pool = pool
         self._saved = _Saved()
         self._users: dict[str, set[str]] = defaultdict(set)
         self._views: dict[str, Json] = {}
 
     def apply(self, record: Record) -> bool:
-        """Fold one fact of a preset, the catalog, a model file or a download (its board has seen that already)."""
+        """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
         event = record.event
         if isinstance(event, DownloadEvent):
-            return self._download_changed(event, record.seq)
+            return self._download_changed(event)
         match event:
-            case ModelFileFound() | ModelFileGone():
-                return self._file_changed(event, record.seq)
+            case ModelFileFound() | ModelFileGone() | ModelFileDeleted() | ModelFileHashed():
+                return event.pool == self._pool and self._file_changed(event.path)
             case PresetPublished(preset=preset):
                 self._define(preset)
             case PresetWithdrawn(preset_id=preset_id):
@@ -100,7 +100,7 @@ class Presets:
         self._views.clear()
 
     def dump(self) -> bytes:
-        """Return definitions, files and categories."""
+        """Return definitions and categories."""
         return msgspec.json.encode(self._saved)
 
     def load(self, data: bytes) -> None:
@@ -126,26 +126,18 @@ class Presets:
         for spec in preset.files:
             self._users[spec.path].add(preset.id)
 
-    def _download_changed(self, event: DownloadEvent, seq: int) -> bool:
+    def _download_changed(self, event: DownloadEvent) -> bool:
         download = self._downloads.by_id.get(event.download_id)
         if download is None or download.pool != self._pool:
             return False
         if isinstance(event, DownloadFileCompleted):
-            self._saved.files.setdefault(event.path, FileOnDisk()).fetched(event, seq)
             self._forget_views(self._users.get(event.path, ()))
         if download.target.preset_id:
             self._views.pop(download.target.preset_id, None)
         return True
 
-    def _file_changed(self, event: ModelFileFound | ModelFileGone, seq: int) -> bool:
-        if event.pool != self._pool:
-            return False
-        file = self._saved.files.setdefault(event.path, FileOnDisk())
-        if isinstance(event, ModelFileFound):
-            file.found(event, seq)
-        else:
-            file.gone(seq)
-        users = self._users.get(event.path, ())
+    def _file_changed(self, path: str) -> bool:
+        users = self._users.get(path, ())
         self._forget_views(users)
         return bool(users)
 
@@ -167,8 +159,8 @@ class Presets:
         progress = 100.0 if status == "installed" else 0.0
         if download is not None and status in _UNDER_WAY:
             progress = self._downloads.shown(download).progress or 0.0
-        times = [self._saved.files[f.path].modified_at for f in preset.files if self._has(f)]
-        modified = max((t for t in times if t is not None), default=None) if installed else None
+        there = [self._library.files[f.path] for f in preset.files if self._has(f)] if installed else []
+        modified = max((file.modified_at for file in there if file.modified_at), default=None)
         size_bytes = preset.size_bytes
         return known(
             id=preset.id,
@@ -204,7 +196,7 @@ class Presets:
 
     def _seen_since(self, spec: FileSpec) -> bool:
         """Tell whether the inventory looked at the file after it was fetched."""
-        file = self._saved.files.get(spec.path)
+        file = self._library.get(spec.path)
         return file is not None and file.seen_seq > file.fetched_seq
 
     def _disk_warnings(
@@ -213,13 +205,13 @@ class Presets:
         """Yield what is odd about files on the disk that are not the preset's."""
         was_complete = download is not None and download.phase == "completed"
         for spec in missing if status not in _UNDER_WAY else ():
-            file = self._saved.files.get(spec.path)
+            file = self._library.get(spec.path)
             found = file.why_not(spec, was_complete=was_complete) if file and self._seen_since(spec) else None
             if found is not None:
                 yield found
 
     def _has(self, spec: FileSpec) -> bool:
-        file = self._saved.files.get(spec.path)
+        file = self._library.get(spec.path)
         return file is not None and file.satisfies(spec)
 
     def _file(self, spec: FileSpec) -> Json:
