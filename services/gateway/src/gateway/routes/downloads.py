@@ -63,7 +63,8 @@ class NewDownload(BaseModel):
     path: ModelPath | None = Field(
         None,
         description="below the models folder; without it a file of a repository goes to the folder that its own "
-        "folders name (`split_files/vae/x` to `vae/x`), else to `llm/REPO/FILENAME` (GGUF) or `downloads/REPO/FILENAME`",
+        "folders name (`split_files/vae/x` to `vae/x`), else to `llm/REPO/FILENAME` (GGUF) "
+        "or `downloads/REPO/FILENAME`",
     )
     sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
     size_bytes: int | None = Field(None, ge=0, le=2**50)
