@@ -38,7 +38,10 @@ class BrokenResponse(Response):
 
 
 class Deck:
-    """Presets, a queue, a log and their stream. `drop` cuts open streams, `down` and `up` take it off its port."""
+    """Presets, a queue, a log and their stream. `drop` cuts open streams, `down` and `up` take it off its port.
+
+    `answers` are what else it says to "METHOD /path", one after the other, the last one for ever.
+    """
 
     def __init__(self) -> None:
         self.presets: dict[str, dict[str, Any]] = {}
@@ -59,6 +62,7 @@ class Deck:
         self.ready = True
         self.resources: dict[str, Any] | None = None
         self.refusals: dict[str, JSONResponse] = {}
+        self.answers: dict[str, list[Any]] = {}
         self.requests: list[tuple[str, str, dict[str, str], Any]] = []
         self.breaks = 0
         self.keys: list[str | None] = []
@@ -164,6 +168,7 @@ class Deck:
             ("/system/health", self._health),
             ("/events", self._get_events),
             ("/stream", self._stream),
+            ("/{rest:path}", self._nothing),
         ]
         routes = [Route(f"/api/v1{path}", self._guarded(handler), methods=METHODS) for path, handler in api]
         return [Route("/readyz", self._readyz), *routes]
@@ -171,9 +176,9 @@ class Deck:
     def _guarded(self, handler: Any) -> Any:
         async def guarded(request: Request) -> Response:
             body = await request.body()
-            seen = (request.method, request.url.path.removeprefix("/api/v1"), dict(request.query_params))
+            seen = (request.method, request.scope["path"].removeprefix("/api/v1"), dict(request.query_params))
             with self._changed:
-                self.requests.append((*seen, json.loads(body) if body else None))
+                self.requests.append((*seen, _read(body)))
                 self._changed.notify_all()
             if request.method != "GET":
                 self.keys.append(request.headers.get("idempotency-key"))
@@ -185,6 +190,10 @@ class Deck:
             refusal = self.refusals.get(f"{seen[0]} {seen[1]}")
             if refusal is not None:
                 return refusal
+            answers = self.answers.get(f"{seen[0]} {seen[1]}")
+            if answers:
+                said = answers.pop(0) if len(answers) > 1 else answers[0]
+                return said if isinstance(said, Response) else JSONResponse(said)
             answer: Response = await handler(request)
             return answer
 
@@ -265,6 +274,9 @@ class Deck:
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ready", "epoch": self.epoch, "seq": len(self.log), "services": {}})
 
+    async def _nothing(self, _: Request) -> Response:
+        return problem(404, "not_found", "there is nothing here")
+
     async def _stream(self, request: Request) -> Response:
         last_id = request.headers.get("last-event-id")
         topics = request.query_params["topics"].split(",")
@@ -295,6 +307,13 @@ class Deck:
                 yield item
         finally:
             self._mailboxes.discard(mailbox)
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body
 
 
 METHODS = ["GET", "POST", "PATCH", "DELETE"]

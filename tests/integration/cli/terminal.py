@@ -48,6 +48,9 @@ class Terminal:
             if not self._read(deadline):
                 raise AssertionError(f"{wanted!r} never came: {self.text!r}")
 
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
     def finish(self) -> int:
         deadline = time.monotonic() + LIMIT_S
         while self._read(deadline):

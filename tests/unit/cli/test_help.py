@@ -10,8 +10,8 @@ COMMANDS = sorted(command.name or command.callback.__name__ for command in app.r
 
 def test_the_commands_are_those_of_the_contract() -> None:
     assert [
-        *("cancel", "events", "install", "move", "pause", "plan", "presets"),
-        *("queue", "refresh", "resume", "retry", "settings", "status"),
+        *("cancel", "events", "hub", "install", "lock", "models", "move", "pause", "plan", "presets"),
+        *("queue", "refresh", "restore", "resume", "retry", "rm", "scan", "settings", "status", "templates"),
     ] == COMMANDS
 
 

@@ -92,6 +92,10 @@ class Client:
             body = {}
         return response.status_code == 200, body if isinstance(body, dict) else {}
 
+    def read(self, path: str, params: Mapping[str, str] | None = None) -> Json:
+        """Return what a GET of `path` below the API's base answers."""
+        return self._call("GET", f"{API}{path}", params=params)
+
     def queue(self) -> Json:
         """Return the queue object."""
         return self._call("GET", f"{API}/presets/queue/status")
@@ -110,7 +114,7 @@ class Client:
         params: dict[str, str | int] = {"limit": _PAGE}
         while True:
             page = self._call("GET", f"{API}/presets/", params=params)
-            items = _list(page, "presets")
+            items = list_of(page, "presets")
             found += items
             cursor = page.get("next_cursor")
             if cursor:
@@ -128,16 +132,17 @@ class Client:
         """Yield the log's entries after a sequence, to its present end."""
         while True:
             page = self._call("GET", f"{API}/events", params={"after": after, "limit": _PAGE})
-            for entry in _list(page, "events"):
+            for entry in list_of(page, "events"):
                 after = int(entry["seq"])
                 yield entry
             after = max(after, int(page.get("seq") or 0))
             if not page.get("more"):
                 return
 
-    def plan(self, presets: list[str]) -> Json:
-        """Return what installing these presets would need, per volume."""
-        return self._call("POST", f"{API}/downloads/plan", json={"presets": presets})
+    def plan(self, presets: list[str], templates: list[str]) -> Json:
+        """Return what installing these presets and what these templates miss would need, per volume."""
+        asked = {"presets": presets, "templates": templates}
+        return self._call("POST", f"{API}/downloads/plan", json={name: ids for name, ids in asked.items() if ids})
 
     def find(self, given_id: str) -> Target:
         """Return whether an id names a preset or a download, by asking; 404 (ApiError) when it names neither."""
@@ -168,23 +173,23 @@ class Client:
 
     def install(self, preset_id: str, *, force: bool) -> Json:
         """Queue a preset; returns `{preset_id, status, download_id}`."""
-        return self._write("POST", f"{Target('presets', preset_id).path}/install", params={"force": _flag(force)})
+        return self.write("POST", f"{Target('presets', preset_id).path}/install", params={"force": _flag(force)})
 
-    def install_url(self, body: Json) -> Json:
-        """Queue a single file; `body` is `{url, path, sha256?, size_bytes?}`."""
-        return self._write("POST", "/downloads", body=body)
+    def install_file(self, body: Json) -> Json:
+        """Queue a single file: `{url, path, sha256?, size_bytes?}` or `{repo, filename, revision?, path?}`."""
+        return self.write("POST", "/downloads", body=body)
 
     def act(self, target: Target, verb: str, params: Mapping[str, str] | None = None, body: Json | None = None) -> Json:
         """Ask for a change of one preset's or download's state."""
-        return self._write("POST", f"{target.path}/{verb}", params=params, body=body)
+        return self.write("POST", f"{target.path}/{verb}", params=params, body=body)
 
     def configure(self, changes: Json) -> Json:
         """Change the pool's settings: `{max_concurrent?, bandwidth_limit?, paused?}`."""
-        return self._write("PATCH", "/downloads/settings", body=changes)
+        return self.write("PATCH", "/downloads/settings", body=changes)
 
     def refresh(self) -> Json:
         """Fetch the catalog again."""
-        return self._write("POST", "/presets/refresh", timeout=_REFRESH_TIMEOUT)
+        return self.write("POST", "/presets/refresh", timeout=_REFRESH_TIMEOUT)
 
     # -- streaming -------------------------------------------------------------------------------------------------
 
@@ -208,19 +213,23 @@ class Client:
                 raise self._not_modeldeck()
             yield response.iter_bytes()
 
-    # -- inner parts -----------------------------------------------------------------------------------------------
-
-    def _write(
+    def write(
         self,
         method: str,
         path: str,
         *,
         params: Mapping[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | bytes | None = None,
         timeout: httpx.Timeout = _TIMEOUT,
     ) -> Json:
-        key = {"Idempotency-Key": str(uuid.uuid4())}
-        return self._call(method, f"{API}{path}", params=params, json=body, headers=key, timeout=timeout)
+        """Ask for a change at `path` below the API's base; sent again, it is known as the same. Bytes go as JSON."""
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/json"
+        sent: Json = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return self._call(method, f"{API}{path}", params=params, headers=headers, timeout=timeout, **sent)
+
+    # -- inner parts -----------------------------------------------------------------------------------------------
 
     def _call(self, method: str, path: str, **options: Any) -> Json:
         try:
@@ -275,7 +284,8 @@ def _api_error(response: httpx.Response) -> ApiError:
     return ApiError(response.status_code, code, plain(detail if isinstance(detail, str) else str(detail)), body)
 
 
-def _list(page: Json, name: str) -> list[Json]:
+def list_of(page: Json, name: str) -> list[Json]:
+    """Return the answer's list of that name; raises UnreachableError when it has none."""
     items = page.get(name)
     if not isinstance(items, list):
         raise UnreachableError(f"the gateway's answer has no list {name!r}; is it of the same version?")

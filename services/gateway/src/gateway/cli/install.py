@@ -1,22 +1,24 @@
-"""`modeldeck install`: queue presets or single files, and wait for them when asked to."""
+"""`modeldeck install`: queue presets, what a template or a lock file needs, or a single file; wait when asked to."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.client import ApiError, Client, Json
-from gateway.cli.exits import Exit
-from gateway.cli.output import Output
-from gateway.cli.session import AsJson, Token, Url, explain, session
-from gateway.cli.text import plain
+from gateway.cli.documents import read_document
+from gateway.cli.library import Library
+from gateway.cli.session import AsJson, Session, Token, Url, explain, session
+from gateway.cli.settle import accepted, settle, settle_missing
 from gateway.cli.waiting import Watched
-from gateway.cli.watching import watch
 
 
 def install(  # noqa: PLR0913, PLR0917  # typer makes an option of each
-    presets: Annotated[list[str], typer.Argument(metavar="PRESET", help="Preset ids; or one URL with --path.")],
+    presets: Annotated[
+        list[str] | None, typer.Argument(metavar="[PRESET]...", help="Preset ids; or one URL with --path.")
+    ] = None,
     url: Url = None,
     token: Token = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until all have ended; 0 only when all are there.")] = False,
@@ -25,31 +27,38 @@ def install(  # noqa: PLR0913, PLR0917  # typer makes an option of each
         str | None, typer.Option("--path", help="For a URL: where the file goes, below the models folder.")
     ] = None,
     sha256: Annotated[str | None, typer.Option("--sha256", help="For a URL: the hash that the file must have.")] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="ID", help="What this workflow template misses.")
+    ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option("--lock", metavar="FILE", help="What this lock file names, byte for byte; or -."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Queue presets for installation, or a single file: install URL --path checkpoints/name.safetensors.
+    """Queue presets, what a template misses, what a lock file names, or a single file: install URL --path vae/x.bin.
 
     With --wait, Ctrl-C stops the waiting only: the downloads go on.
     """
+    if template is not None or lock is not None:
+        if presets or path is not None or sha256 is not None or force or (template is not None and lock is not None):
+            raise typer.BadParameter("give presets, or a URL, or --template, or --lock", param_hint="PRESET")
+        data = read_document(lock, "--lock") if lock is not None else b""
+        with session(url, token, as_json=as_json) as on:
+            _install_missing(on, template, data, wait=wait)
+        return
+    if not presets:
+        raise typer.BadParameter("give a preset, a URL with --path, --template or --lock", param_hint="PRESET")
     single = _single_file(presets, path, sha256, force=force)
     with session(url, token, as_json=as_json) as on:
         watched = [_queue_file(on.client, single)] if single else _queue_presets(on.client, presets, force=force)
-        if wait:
-            try:
-                watch(on.client, on.out, watched)
-            except KeyboardInterrupt:
-                _say_left(on.out, watched)
-                raise typer.Exit(Exit.INTERRUPTED) from None
-        else:
-            for one in watched:
-                if one.status != "refused":
-                    on.out.line(f"{one.label}: {one.status}")
-        on.out.json({"downloads": [one.outcome() for one in watched]})
-        bad = [one for one in watched if (not one.good if wait else one.status == "refused")]
-        for one in bad:
-            on.out.note(f"error: {one.label}: {one.status}{f': {one.error}' if one.error else ''}")
-        if bad:
-            raise typer.Exit(Exit.FAILED)
+        settle(on, watched, wait=wait)
+
+
+def _install_missing(on: Session, template_id: str | None, lock: bytes, *, wait: bool) -> None:
+    library = Library(on.client)
+    answer = library.install_lock(lock) if template_id is None else library.install_template(template_id)
+    settle_missing(on, answer, wait=wait)
 
 
 def _single_file(presets: list[str], path: str | None, sha256: str | None, *, force: bool) -> Json | None:
@@ -66,7 +75,7 @@ def _single_file(presets: list[str], path: str | None, sha256: str | None, *, fo
 
 
 def _queue_file(client: Client, body: Json) -> Watched:
-    return _accepted(body["path"], client.install_url(body))
+    return accepted(body["path"], client.install_file(body))
 
 
 def _queue_presets(client: Client, presets: list[str], *, force: bool) -> list[Watched]:
@@ -74,24 +83,9 @@ def _queue_presets(client: Client, presets: list[str], *, force: bool) -> list[W
     watched = []
     for preset_id in dict.fromkeys(presets):
         try:
-            watched.append(_accepted(preset_id, client.install(preset_id, force=force)))
+            watched.append(accepted(preset_id, client.install(preset_id, force=force)))
         except ApiError as error:
             if len(presets) == 1 or error.status == 401:
                 raise
             watched.append(Watched(label=preset_id, preset_id=preset_id, status="refused", error=explain(error)))
     return watched
-
-
-def _accepted(label: str, answer: Json) -> Watched:
-    return Watched(
-        label=plain(label),
-        preset_id=answer.get("preset_id"),
-        download_id=answer.get("download_id"),
-        status=plain(answer.get("status")) or "queued",
-    )
-
-
-def _say_left(out: Output, watched: list[Watched]) -> None:
-    left = [one.label for one in watched if not one.ended]
-    out.json({"downloads": [one.outcome() for one in watched], "interrupted": True})
-    out.note(f"Not waiting any longer; the download goes on: {', '.join(left)}. `modeldeck queue` shows it.")

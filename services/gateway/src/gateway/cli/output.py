@@ -16,7 +16,7 @@ from rich.text import Text
 from gateway.cli.text import plain
 
 Row = Sequence[object]
-_WRAPPING = {"NAME", "CATEGORY", "WARNINGS", "REASON", "FILE", "VOLUME", "ACTION"}
+_WRAPPING = {"NAME", "CATEGORY", "WARNINGS", "REASON", "FILE", "VOLUME", "ACTION", "NEEDED BY", "MISSES", "WHERE"}
 """Columns of words; the others hold ids and numbers, which are copied and compared, so they stay whole."""
 
 

@@ -107,17 +107,23 @@ def _words(preset: Json) -> str:
 
 
 def plan(
-    presets: Annotated[list[str], typer.Argument(metavar="PRESET", help="Preset ids.")],
+    presets: Annotated[list[str] | None, typer.Argument(metavar="[PRESET]...", help="Preset ids.")] = None,
     url: Url = None,
     token: Token = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--template", metavar="ID", help="What this template misses; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what installing presets would need, before anything is fetched.
+    """Show what installing presets, or what templates miss, would need, before anything is fetched.
 
     Ends with 0 when all of it fits, 1 when not.
     """
+    if not presets and not template:
+        raise typer.BadParameter("give a preset or --template ID", param_hint="PRESET")
     with session(url, token, as_json=as_json) as on:
-        planned = on.client.plan(presets)
+        planned = on.client.plan(presets or [], template or [])
         on.out.json(planned)
         on.out.table(PLAN_HEADERS, plan_rows(planned))
         files = planned.get("files") or []

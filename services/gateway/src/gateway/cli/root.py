@@ -1,4 +1,4 @@
-"""The typer application: one module of commands for reading, one for changing, one for the log."""
+"""The typer application: which commands there are, each with an example."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import typer
 
-from gateway.cli import change, log, read
+from gateway.cli import change, files, log, read, removal, workflows
+from gateway.cli.hub import hub
 from gateway.cli.install import install
 
 app = typer.Typer(
@@ -29,6 +30,13 @@ _EXAMPLES: dict[Callable[..., None], str] = {
     change.move: "modeldeck move SDXL_BASE top",
     change.settings: "modeldeck settings --max-concurrent 2 --bandwidth-limit 50MB/s",
     change.refresh: "modeldeck refresh",
+    files.models: "modeldeck models --folder loras --unused",
+    removal.rm: "modeldeck rm loras/old.safetensors",
+    removal.restore: "modeldeck restore loras/old.safetensors --wait",
+    workflows.scan: "modeldeck scan workflow.json --install --wait",
+    workflows.templates: "modeldeck templates --missing",
+    workflows.lock: "modeldeck lock workflows/portrait.json -o portrait.lock.json",
+    hub: "modeldeck hub https://huggingface.co/org/name",
     log.events: "modeldeck events --since 0 --follow --json",
 }
 

@@ -12,6 +12,7 @@ from modeldeck_events.settings import SettingsError
 
 from gateway.cli.client import ApiError, Client, Json, UnreachableError
 from gateway.cli.exits import Exit
+from gateway.cli.library import OddPathError
 from gateway.cli.output import Output
 from gateway.cli.settings import find_gateway
 
@@ -53,7 +54,7 @@ def session(url: str | None, token: str | None, *, as_json: bool) -> Iterator[Se
         out.json({"error": {"code": "unreachable", "detail": str(error)}})
         out.note(f"error: {error}")
         raise typer.Exit(Exit.UNREACHABLE) from None
-    except SettingsError as error:
+    except (SettingsError, OddPathError) as error:
         for line in str(error).splitlines():
             out.note(f"error: {line}")
         raise typer.Exit(Exit.USAGE) from None
