@@ -81,6 +81,37 @@ def test_other_json_is_no_workflow(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b'{"nodes": 5}', "wrong_type"),
+        (b'{"nodes": null}', "no_nodes"),
+        (b'{"nodes": [], "definitions": 5}', "wrong_type"),
+        (b'{"nodes": [], "definitions": {"subgraphs": [{"id": "a", "nodes": 5}]}}', "wrong_type"),
+        (b'{"definitions": {"subgraphs": []}}', "no_nodes"),
+        (b'{"last_node_id": 3}', "no_nodes"),
+        (b'{"class_type": "VAELoader", "inputs": {}}', "wrong_type"),
+    ],
+)
+def test_a_workflow_that_lost_its_nodes_is_one_all_the_same_and_never_complete(data: bytes, code: str) -> None:
+    scanned = scan(data)
+    assert (scanned.format in ("editor", "prompt"), codes(scanned), scanned.complete) == (True, {code}, False)
+
+
+def test_nodes_without_a_usable_type_are_still_nodes() -> None:
+    assert (scan(b'{"1": {"class_type": 5}}').format, codes(scan(b'{"1": {"class_type": 5}}'))) == (
+        "prompt",
+        {"wrong_type"},
+    )
+
+
+def test_repeated_keys_of_a_large_file_are_told_when_asked_for() -> None:
+    large = editor(loader(GOOD), *(node("Note", ["x" * 100]) for _ in range(100)))
+    data = large.replace(b'"version": 0.4', b'"version": 0.4, "version": 1')
+    assert (codes(scan(data)), codes(scan(data, thorough=True))) == (set(), {"duplicate_key"})
+    assert codes(scan(large, thorough=True)) == set()
+
+
+@pytest.mark.parametrize(
     ("name", "is_refused"),
     [
         ("../../etc/passwd.safetensors", True),

@@ -50,7 +50,8 @@ class TemplateScanned(Event, frozen=True, kw_only=True):
     """A template is there with this content, newly or changed.
 
     `complete` false: more may be needed than `references` tell, so it is never called compatible. `sha256` is of the
-    workflow file itself.
+    workflow file itself. `scanner` tells by which scanner and loader table it was scanned; with another one it is
+    scanned again.
     """
 
     TYPE: ClassVar[str] = "modeldeck.template.scanned.v1"
@@ -64,6 +65,7 @@ class TemplateScanned(Event, frozen=True, kw_only=True):
     complete: bool = True
     references: tuple[TemplateReference, ...] = ()
     warnings: tuple[TemplateWarning, ...] = ()
+    scanner: str = ""
 
 
 class TemplateGone(Event, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ name files, and how to add custom nodes), `reading.py` (bytes to a workflow, ove
 """
 
 from catalog.templates.findings import Reference, Scan, ScanWarning
-from catalog.templates.scanner import scan
+from catalog.templates.scanner import VERSION, scan
 from catalog.templates.table import FolderRule, LoaderTable, LoaderTableError
 
-__all__ = ["FolderRule", "LoaderTable", "LoaderTableError", "Reference", "Scan", "ScanWarning", "scan"]
+__all__ = ["VERSION", "FolderRule", "LoaderTable", "LoaderTableError", "Reference", "Scan", "ScanWarning", "scan"]

@@ -39,18 +39,21 @@ _editor = msgspec.json.Decoder(Workflow)
 _plain = msgspec.json.Decoder()
 
 
-def read(data: bytes, warn: Warn) -> Workflow | Prompt | None:
-    """Return the workflow, None when the JSON is none; raises UnreadableError."""
+def read(data: bytes, warn: Warn, cut: Warn, *, thorough: bool = False) -> Workflow | Prompt | None:
+    """Return the workflow, None when the JSON is none; raises UnreadableError.
+
+    `cut` is told what may hide references. `thorough`: larger files are checked for repeated keys, too.
+    """
     data = _checked(data)
     try:
         workflow = _editor.decode(data)
     except RecursionError:
         raise _too_deep() from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return _from_plain(_decode_plain(data, warn), data, warn)
+        return _from_plain(_decode_plain(data, warn), data, warn, cut)
     if workflow.nodes is msgspec.UNSET:
-        return _from_plain(_decode_plain(data, warn), data, warn)
-    if len(data) <= MAX_CHECKED_BYTES:
+        return _from_plain(_decode_plain(data, warn), data, warn, cut)
+    if thorough or len(data) <= MAX_CHECKED_BYTES:
         _warn_of_repeated_keys(data, warn)
     return workflow
 
@@ -105,35 +108,44 @@ def _too_deep() -> UnreadableError:
 def _warn_of_repeated_keys(data: bytes, warn: Warn) -> None:
     if len(data) > SMALL_BYTES:
         return
-    objects: list[list[tuple[str, Any]]] = []
+    repeated: dict[str, None] = {}
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        if len(dict(pairs)) != len(pairs):
+            repeated.update((name, None) for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+
     try:
-        json.loads(data, object_pairs_hook=objects.append)
+        json.loads(data, object_pairs_hook=look)
     except (ValueError, RecursionError) as error:  # deeper than this reader goes, a number with too many digits
         warn("duplicate_key", f"whether keys are repeated could not be told: {_short(str(error))}")
-        return
-    for pairs in objects:
-        if len(dict(pairs)) != len(pairs):
-            for name, times in Counter(name for name, _ in pairs).items():
-                if times > 1:
-                    warn("duplicate_key", f"{_short(name)} stands more than once in an object; the last one counts")
+    for name in repeated:
+        warn("duplicate_key", f"{_short(name)} stands more than once in an object; the last one counts")
 
 
-def _from_plain(root: Any, data: bytes, warn: Warn) -> Workflow | Prompt | None:
+def _from_plain(root: Any, data: bytes, warn: Warn, cut: Warn) -> Workflow | Prompt | None:
     if not isinstance(root, dict):
         return None
-    if "nodes" in root:
+    if "nodes" in root or _was_editor(root):
         _warn_of_repeated_keys(data, warn)
-        return parts_of_workflow(root, warn)
+        return parts_of_workflow(root, warn, cut)
     inner = root.get("prompt")
     nodes = inner if isinstance(inner, dict) and _is_prompt(inner) else root  # the body of a request to /prompt
+    if "class_type" in root:
+        cut("wrong_type", "the file is a single node; a workflow in this format holds its nodes by id")
+        nodes = {"": root}
     if not _is_prompt(nodes):
         return None
     _warn_of_repeated_keys(data, warn)
     return Prompt(nodes)
 
 
+def _was_editor(root: dict[str, Any]) -> bool:
+    """Tell whether this was an editor's file which lost its nodes; a JSON Schema has `definitions`, too."""
+    return "last_node_id" in root or ("definitions" in root and "$schema" not in root)
+
+
 def _is_prompt(nodes: dict[str, Any]) -> bool:
-    return any(isinstance(node, dict) and isinstance(node.get("class_type"), str) for node in nodes.values())
+    return any(isinstance(node, dict) and "class_type" in node for node in nodes.values())
 
 
 def _short(text: str) -> str:

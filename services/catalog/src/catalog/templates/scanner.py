@@ -11,18 +11,22 @@ from catalog.templates.naming import Names
 from catalog.templates.shapes import Prompt
 from catalog.templates.table import LoaderTable
 
+VERSION = 1
+"""Raise it when the same file gets another answer than before: stored templates are then scanned again."""
 
-def scan(data: bytes, table: LoaderTable | None = None) -> Scan:
+
+def scan(data: bytes, table: LoaderTable | None = None, *, thorough: bool = False) -> Scan:
     """Return what a workflow file names; whatever is wrong with it becomes a warning.
 
     Both formats are read: the editor's, with subgraphs, group nodes and what nodes and the workflow state about their
-    files in `models`; and the prompt (API) format. Time and memory are bounded for any input.
+    files in `models`; and the prompt (API) format. Time and memory are bounded for any input. `thorough` looks for
+    repeated keys in larger files, too, which takes two to three times as long.
     """
     table = table if table is not None else LoaderTable.builtin()
     findings = Findings(table)
     form: Format = "unreadable"
     try:
-        workflow = reading.read(data, findings.warn)
+        workflow = reading.read(data, findings.warn, findings.cut, thorough=thorough)
         if workflow is None:
             form = "other"
         elif isinstance(workflow, Prompt):
@@ -30,6 +34,8 @@ def scan(data: bytes, table: LoaderTable | None = None) -> Scan:
             _PromptScan(table, findings).run(workflow)
         else:
             form = "editor"
+            if workflow.nodes is None:
+                findings.cut("no_nodes", "the workflow has no list of nodes")
             EditorScan(table, findings).run(workflow)
     except reading.UnreadableError as error:
         findings.cut(error.code, str(error))
