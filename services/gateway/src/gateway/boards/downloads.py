@@ -55,6 +55,7 @@ class Download(msgspec.Struct, kw_only=True):
     retry_at: datetime | None = None
     total_bytes: int | None = None
     done: dict[str, int] = {}
+    failed: tuple[str, ...] = ()
 
     @property
     def place(self) -> tuple[int, Decimal, int]:
@@ -81,7 +82,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 class Downloads:
     """The board of all downloads."""
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self) -> None:
         self.by_id: dict[str, Download] = {}
@@ -383,10 +384,12 @@ def _interrupted(download: Download, _event: d.DownloadInterrupted, _record: Rec
 
 def _file_completed(download: Download, event: d.DownloadFileCompleted, _record: Record) -> None:
     download.done[event.path] = event.size_bytes
+    download.failed = tuple(path for path in download.failed if path != event.path)
 
 
 def _file_failed(download: Download, event: d.DownloadFileFailed, _record: Record) -> None:
     download.phase = "downloading"
+    download.failed = tuple(dict.fromkeys((*download.failed, event.path)))
     download.error, download.error_code = event.failure.message, event.failure.code
 
 
@@ -417,7 +420,7 @@ def _moved(download: Download, event: d.DownloadMoved, _record: Record) -> None:
 
 def _retried(download: Download, event: d.DownloadRetried, _record: Record) -> None:
     _wait(download, phase="queued")
-    download.started_at = None
+    download.started_at, download.failed = None, ()
     if event.force:
         download.done.clear()
 

@@ -48,6 +48,7 @@ class Templates:
         self._matches: dict[str, list[Match]] = {}
         self._unmatched: set[str] = set()
         self._views: dict[str, Json] = {}
+        self._touched: set[str] = set()
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a template."""
@@ -69,6 +70,7 @@ class Templates:
         keys = self._files.take_changed_keys()
         if keys is None:
             self._unmatched.update(self._scanned)
+            self._touched.update(self._scanned)
         match = self._files.index.match
         for template_id in self._unmatched:
             fresh = [match(reference) for reference in self._scanned[template_id].references]
@@ -78,9 +80,15 @@ class Templates:
                 changed = True
         self._unmatched.clear()
         for key in keys & self._by_key.keys() if keys else ():
+            self._touched.update(self._by_key[key])
             for template_id, places in self._by_key[key].items():
                 changed |= self._rematch(template_id, places)
         return changed
+
+    def take_touched(self) -> set[str]:
+        """Return the templates that came, went or were matched again since the last call; call it after `settle`."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def scanned(self, template_id: str) -> TemplateScanned | None:
         """Return the last fact about a template that is there."""
@@ -109,6 +117,7 @@ class Templates:
         self._matches.clear()
         self._unmatched.clear()
         self._views.clear()
+        self._touched.clear()
 
     def dump(self) -> bytes:
         """Return the last fact of each template."""
@@ -140,6 +149,7 @@ class Templates:
         self._matches.pop(template_id, None)
         self._unmatched.discard(template_id)
         self._views.pop(template_id, None)
+        self._touched.add(template_id)
 
     def _rematch(self, template_id: str, places: Iterable[int]) -> bool:
         references, matches = self._scanned[template_id].references, self._matches[template_id]
