@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "MODELDECK_"
 KNOWN_NAMES = frozenset(
@@ -86,6 +86,24 @@ def _parse_rate(text: Any) -> Any:
     return rate or None
 
 
+def _split(value: Any) -> Any:
+    """Read `a, b` as a list; a YAML file may give a list."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _host_urls(value: Any) -> Any:
+    """Read `a=b, c=d` as a mapping; a YAML file may give a mapping."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in _split(value)]
+    for name, equals, target in pairs:
+        if not (name.strip() and equals and target.strip()):
+            raise ValueError(f"{name}{equals}{target} is not host=base-url")
+    return {name.strip(): target.strip() for name, _, target in pairs}
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+HostUrls = Annotated[dict[str, str], NoDecode, BeforeValidator(_host_urls)]
 ByteSize = Annotated[int, BeforeValidator(parse_bytes)]
 ByteRate = Annotated[int | None, BeforeValidator(_parse_rate)]
 Folder = Annotated[Path, AfterValidator(lambda p: p.expanduser().absolute())]
@@ -189,6 +207,8 @@ __all__ = [
     "ByteRate",
     "ByteSize",
     "Folder",
+    "HostUrls",
+    "Names",
     "ServiceSettings",
     "SettingsError",
     "check_names",

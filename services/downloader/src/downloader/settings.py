@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from modeldeck_events.settings import ByteRate, ByteSize, ServiceSettings
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
+from modeldeck_events.settings import ByteRate, ByteSize, HostUrls, Names, ServiceSettings
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 
 from downloader.pool import MAX_CONCURRENT
 from downloader.sources import DEFAULT_ALLOWED_HOSTS
 
 
-def _split(value: Any) -> Any:
-    """Read `a, b` as a list; a YAML file may give a list."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _pairs(value: Any) -> Any:
-    """Read `a=b, c=d` as a mapping; a YAML file may give a mapping."""
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in _split(value)]
-    for name, equals, target in pairs:
-        if not (name.strip() and equals and target.strip()):
-            raise ValueError(f"{name}{equals}{target} is not host=base-url")
-    return {name.strip(): target.strip() for name, _, target in pairs}
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
-
-
 class Settings(ServiceSettings):
     """What the downloader reads besides the settings of every service."""
 
-    mirrors: Pairs = Field(
+    mirrors: HostUrls = Field(
         default_factory=dict,
         description="`host=base-url` pairs: requests for `https://host/...` go to `base-url/...`; credentials of the "
         "original host are sent only if its mirror is listed in MODELDECK_TRUSTED_MIRRORS",
