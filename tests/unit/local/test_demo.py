@@ -2,13 +2,17 @@ import hashlib
 import itertools
 import json
 import struct
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from catalog.templates import scan
 from hypothesis import given
 from hypothesis import strategies as st
-from modeldeck_local.demo.catalog import NOTICE, DemoError, shrink
+from modeldeck_local.demo.catalog import NOTICE, DemoError, shrink, shrink_starter_catalog, with_files
 from modeldeck_local.demo.content import BLOCK_BYTES, GeneratedFile
+from modeldeck_local.demo.templates import put_templates, stated_files
 
 HUB = "https://huggingface.co/org/repo/resolve/main"
 
@@ -91,3 +95,28 @@ def test_a_file_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
 
 def test_files_differ_by_name() -> None:
     assert GeneratedFile("a.bin", 5000).sha256 != GeneratedFile("b.bin", 5000).sha256
+
+
+def test_all_that_the_templates_miss_is_served(tmp_path: Path) -> None:
+    put_templates(tmp_path / "workflows")
+    scans = {path.name: scan(path.read_bytes()) for path in (tmp_path / "workflows").rglob("*.json")}
+    assert {found.format for found in scans.values()} == {"editor", "prompt"}
+    assert all(found.complete and found.references and not found.warnings for found in scans.values())
+    shrunk = with_files(shrink_starter_catalog(), stated_files())
+    served = json.loads(shrunk.manifest_json)
+    presets = yaml.safe_load(shrunk.catalog_yaml)["presets"].values()
+    of_presets = {file["path"] for preset in presets for file in preset["files"]}
+    for reference in (reference for found in scans.values() for reference in found.references):
+        if reference.url is None:
+            assert reference.path in of_presets
+        else:
+            assert urlsplit(reference.url).path in served
+            assert urlsplit(reference.url).hostname in shrunk.hosts
+
+
+def test_a_template_that_somebody_edited_stays(tmp_path: Path) -> None:
+    put_templates(tmp_path)
+    edited = next(tmp_path.glob("*.json"))
+    edited.write_text("{}")
+    put_templates(tmp_path)
+    assert edited.read_text() == "{}"

@@ -68,7 +68,7 @@ def make_plan(settings: up_settings.UpSettings, folder: DataFolder, *, is_demo: 
         announcement += f"?token={quote(token, safe='')}"
     helpers = {}
     if is_demo:
-        scene = demo.prepare(folder.folder("demo"), claim_port("127.0.0.1", 0))
+        scene = demo.prepare(folder.folder("demo"), claim_port("127.0.0.1", 0), folder.path / "workflows")
         values |= scene.settings
         if own_models:
             values["MODELDECK_MODELS_DIR"] = str(folder.path / "models")

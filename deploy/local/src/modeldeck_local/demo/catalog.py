@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -64,6 +65,15 @@ def shrink(content: Any) -> Shrunk:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DemoError(f"The starter catalog has an unexpected shape: {error!r}") from error
     return Shrunk(yaml.safe_dump(content, sort_keys=False), json.dumps(manifest, indent=1), tuple(hosts))
+
+
+def with_files(shrunk: Shrunk, files: Mapping[str, str]) -> Shrunk:
+    """Let the origin serve further files, URL to path below the models folder; one that it has stays as it is."""
+    manifest, hosts = json.loads(shrunk.manifest_json), dict.fromkeys(shrunk.hosts)
+    for url, path in files.items():
+        manifest.setdefault(_path_of(url), {"size_bytes": UNKNOWN_BYTES, "name": path})
+        hosts[urlsplit(url).hostname or ""] = None
+    return Shrunk(shrunk.catalog_yaml, json.dumps(manifest, indent=1), tuple(hosts))
 
 
 def _shrink_file(file: dict[str, Any], manifest: dict[str, dict[str, Any]], hosts: dict[str, None]) -> None:
