@@ -1,7 +1,7 @@
 """The presets: definitions from the catalog, installed state from the model files' facts, progress from the downloads.
 
-A preset is installed when every file it needs is there, whole, and from the preset's own source or equal to it.
-Files marked optional are not needed.
+A preset is installed when every file it needs is there, whole, and from the preset's own source or equal to it, and
+nobody uninstalled it since. Files marked optional are not needed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted, FileSpec
 from modeldeck_events.modelfiles import ModelFileDeleted, ModelFileFound, ModelFileGone, ModelFileHashed
+from modeldeck_events.needs import GivenUp, preset_paths, required
 from modeldeck_events.presets import (
     CatalogRefreshed,
     Category,
     PresetDefinition,
     PresetPublished,
+    PresetUninstalled,
     PresetWarning,
     PresetWithdrawn,
 )
@@ -37,6 +39,7 @@ class _Saved(msgspec.Struct):
     categories: tuple[Category, ...] = ()
     version: str = ""
     catalog_warnings: tuple[PresetWarning, ...] = ()
+    given_up: tuple[str, ...] = ()
 
 
 class Presets:
@@ -51,10 +54,13 @@ class Presets:
         self._saved = _Saved()
         self._users: dict[str, set[str]] = defaultdict(set)
         self._views: dict[str, Json] = {}
+        self._given_up = GivenUp(pool)
+        self._touched: set[str] = set()
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
         event = record.event
+        self._forget_views(filter(None, (self._given_up.apply(event),)))
         if isinstance(event, DownloadEvent):
             return self._download_changed(event)
         match event:
@@ -64,6 +70,8 @@ class Presets:
                 self._define(preset)
             case PresetWithdrawn(preset_id=preset_id):
                 self._undefine(preset_id)
+            case PresetUninstalled(pool=pool):
+                return pool == self._pool
             case CatalogRefreshed():
                 self._saved.categories, self._saved.version = event.categories, event.version
                 self._saved.catalog_warnings = event.warnings
@@ -80,6 +88,23 @@ class Presets:
     def definition(self, preset_id: str) -> PresetDefinition | None:
         """Return the preset's definition as the catalog has it now."""
         return self._saved.definitions.get(preset_id)
+
+    def needed_paths(self, preset_id: str) -> frozenset[str]:
+        """Return the files that the preset needs because it is installed (`modeldeck_events.needs`)."""
+        preset = self._saved.definitions.get(preset_id)
+        if preset is None or preset_id in self._given_up.ids:
+            return frozenset()
+        return preset_paths(preset, self._has)
+
+    def naming(self, path: str) -> Iterator[FileSpec]:
+        """Yield what the catalog's presets say of a path."""
+        for preset_id in sorted(self._users.get(path, ())):
+            yield from (spec for spec in self._saved.definitions[preset_id].files if spec.path == path)
+
+    def take_touched(self) -> set[str]:
+        """Return the presets that came, went, or whose files or standing may have changed since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def state(self) -> Json:
         """Return the stream's topic: presets by id (installed ones first, newest first), and the categories by name."""
@@ -98,9 +123,12 @@ class Presets:
         self._saved = _Saved()
         self._users.clear()
         self._views.clear()
+        self._given_up = GivenUp(self._pool)
+        self._touched.clear()
 
     def dump(self) -> bytes:
-        """Return definitions and categories."""
+        """Return definitions, categories, and which presets were given up."""
+        self._saved.given_up = tuple(sorted(self._given_up.ids))
         return msgspec.json.encode(self._saved)
 
     def load(self, data: bytes) -> None:
@@ -108,6 +136,8 @@ class Presets:
         saved = msgspec.json.decode(data, type=_Saved)
         self.reset()
         self._saved = saved
+        self._given_up.ids.update(saved.given_up)
+        self._touched.update(saved.definitions)
         for definition in saved.definitions.values():
             self._index(definition)
 
@@ -118,7 +148,7 @@ class Presets:
 
     def _undefine(self, preset_id: str) -> None:
         old = self._saved.definitions.pop(preset_id, None)
-        self._views.pop(preset_id, None)
+        self._forget_views((preset_id,))
         for spec in old.files if old else ():
             self._users[spec.path].discard(preset_id)
 
@@ -132,8 +162,7 @@ class Presets:
             return False
         if isinstance(event, DownloadFileCompleted):
             self._forget_views(self._users.get(event.path, ()))
-        if download.target.preset_id:
-            self._views.pop(download.target.preset_id, None)
+        self._forget_views(filter(None, (download.target.preset_id,)))
         return True
 
     def _file_changed(self, path: str) -> bool:
@@ -144,6 +173,7 @@ class Presets:
     def _forget_views(self, preset_ids: Iterable[str]) -> None:
         for preset_id in preset_ids:
             self._views.pop(preset_id, None)
+            self._touched.add(preset_id)
 
     def _view(self, preset_id: str) -> Json:
         view = self._views.get(preset_id)
@@ -153,9 +183,9 @@ class Presets:
 
     def _render(self, preset: PresetDefinition) -> Json:
         download = self._downloads.latest(self._pool, f"preset:{preset.id}")
-        missing = [f for f in _needed(preset) if not self._has(f)]
-        installed = bool(preset.files) and not missing
-        status = self._status(missing, download, installed=installed)
+        missing = [f for f in required(preset) if not self._has(f)]
+        installed = bool(self.needed_paths(preset.id))
+        status = self._status(preset.id, missing, download, installed=installed)
         progress = 100.0 if status == "installed" else 0.0
         if download is not None and status in _UNDER_WAY:
             progress = self._downloads.shown(download).progress or 0.0
@@ -185,12 +215,14 @@ class Presets:
             files=[self._file(f) for f in preset.files],
         )
 
-    def _status(self, missing: list[FileSpec], download: Download | None, *, installed: bool) -> str:
+    def _status(self, preset_id: str, missing: list[FileSpec], download: Download | None, *, installed: bool) -> str:
         status = self._downloads.status(download) if download else "available"
         if status in _UNDER_WAY:
             return status
         if installed:
             return "installed"
+        if preset_id in self._given_up.ids:
+            return "available"
         # Between the end of the download and the inventory's next look the files are there but not found yet.
         return "available" if status == "completed" and any(map(self._seen_since, missing)) else status
 
@@ -237,10 +269,6 @@ class Presets:
             entry["count"] += 1
             entry["installed"] += int(view["installed"])
         return found
-
-
-def _needed(preset: PresetDefinition) -> list[FileSpec]:
-    return [f for f in preset.files if not f.optional] or list(preset.files)
 
 
 def _warning(warning: PresetWarning) -> Json:
