@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from catalog import publishing
 from catalog.copies import Copies
 from catalog.handlers import Handlers
 from catalog.refresh import Refresher, RefreshError
@@ -184,9 +185,10 @@ async def test_the_copy_is_there_before_the_network(bench: Bench, origin: Origin
     assert await third.live() == set()
 
 
-async def test_a_refresh_that_lost_the_log_goes_on_where_it_was(bench: Bench) -> None:
-    real = bench.store.append
-    left = 3
+async def test_a_refresh_that_lost_the_log_goes_on_where_it_was(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "TOGETHER", 3)
+    real = bench.store.append_together
+    left = 1
 
     async def flaky(*args: object, **kwargs: object) -> int:
         nonlocal left
@@ -195,10 +197,10 @@ async def test_a_refresh_that_lost_the_log_goes_on_where_it_was(bench: Bench) ->
             raise UnavailableError("away")
         return await real(*args, **kwargs)  # type: ignore[arg-type]
 
-    bench.store.append = flaky  # type: ignore[method-assign]
+    bench.store.append_together = flaky  # type: ignore[method-assign]
     with pytest.raises(UnavailableError):
         await bench.refresher.refresh()
-    bench.store.append = real  # type: ignore[method-assign]
+    bench.store.append_together = real  # type: ignore[method-assign]
     assert len(await bench.records()) == 3
     done = await bench.refresher.refresh()
     assert done.published == 5

@@ -15,7 +15,17 @@ from modeldeck_events import downloads as d
 from modeldeck_events import pools
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
-from modeldeck_events.store import Batch, EpochChangedError, EventStore, Meta, Position, Record, Stamp
+from modeldeck_events.store import (
+    MAX_TOGETHER,
+    Batch,
+    Entry,
+    EpochChangedError,
+    EventStore,
+    Meta,
+    Position,
+    Record,
+    Stamp,
+)
 
 NOW = datetime(2026, 7, 1, 12, 30, 15, 123456, tzinfo=UTC)
 SUBJECT = d.subject("default", "preset:LTX 2")
@@ -53,6 +63,14 @@ class World(ABC):
 
 def fact(number: int) -> d.DownloadPaused:
     return d.DownloadPaused(download_id=f"dl-{number}", message="ünï\r\n")
+
+
+def subject_of(number: int) -> str:
+    return d.subject("default", f"file:{number}")
+
+
+def entries(*numbers: int) -> list[Entry]:
+    return [Entry(subject_of(n), fact(n), 0, Meta(source="catalog", command_id=f"c-{n}")) for n in numbers]
 
 
 async def fill(store: EventStore, count: int, subject: str = SUBJECT) -> int:
@@ -108,6 +126,43 @@ class StoreSuite:
         assert await world.store.append(OTHER, [configured], expected_seq=0, meta=META) == 4
         assert await world.store.last_seq(OTHER) == 4
         assert await world.store.last_seq(SUBJECT) == 3
+
+    async def test_facts_appended_together_stand_side_by_side(self, world: World) -> None:
+        last = await world.store.append_together(entries(1, 2, 3))
+        records = await world.store.read(after=0, limit=10)
+        assert [(record.seq, record.event) for record in records] == [(n, fact(n)) for n in (1, 2, 3)]
+        assert (last, await world.store.last_seq(subject_of(2))) == (3, 2)
+        meta = Meta(source="catalog", command_id="again")
+        entry = Entry(subject_of(2), fact(4), 2, meta)
+        assert await world.store.append_together([entry, *entries(5)]) == 5
+        assert await world.store.append(subject_of(2), [fact(4)], expected_seq=2, meta=meta) == 4  # known by its id
+
+    async def test_when_one_of_many_is_refused_none_is_appended(self, world: World) -> None:
+        await world.store.append_together(entries(1))
+        with pytest.raises(ConflictError):
+            await world.store.append_together([*entries(2, 3), entries(1)[0]._replace(meta=META)])
+        with pytest.raises(ConflictError):  # the very same again
+            await world.store.append_together([*entries(2), *entries(1)])
+        assert (await world.store.head()).seq == 1
+        assert await world.store.append_together(entries(2, 3)) == 3
+
+    async def test_what_cannot_be_appended_together_is_said(self, world: World) -> None:
+        with pytest.raises(ValueError, match="0 facts"):
+            await world.store.append_together([])
+        with pytest.raises(ValueError, match="1001 facts"):
+            await world.store.append_together(entries(*range(MAX_TOGETHER + 1)))
+        with pytest.raises(ValueError, match="a subject each"):
+            await world.store.append_together([*entries(1), *entries(1)])
+
+    async def test_many_are_appended_together(self, world: World) -> None:
+        assert await world.store.append_together(entries(*range(MAX_TOGETHER))) == MAX_TOGETHER
+
+    async def test_appending_together_during_an_outage_is_refused_and_can_be_repeated(self, world: World) -> None:
+        await world.outage()
+        with pytest.raises(UnavailableError):
+            await world.store.append_together(entries(1, 2))
+        await world.recovery()
+        assert await world.store.append_together(entries(1, 2)) == 2
 
     async def test_a_repeated_command_is_one_command(self, world: World) -> None:
         meta = Meta(source="downloader", command_id="c-1")

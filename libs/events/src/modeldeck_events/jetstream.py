@@ -9,6 +9,7 @@ from datetime import datetime
 
 import nats.errors
 import structlog
+from nats import nuid
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 from nats.js.errors import APIError, NotFoundError
@@ -18,7 +19,7 @@ from modeldeck_events.connection import Connection
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
 from modeldeck_events.ordered import OPEN_ERRORS, Delivered, OrderedConsumer
-from modeldeck_events.store import Batch, EpochChangedError, Meta, Position, Record, Stamp
+from modeldeck_events.store import Batch, Entry, EpochChangedError, Meta, Position, Record, Stamp, check_entries
 
 BATCH_RECORDS = 500
 """Records of one batch: small enough that applying it does not hold up the event loop noticeably."""
@@ -26,6 +27,7 @@ ANSWER_TIMEOUT_S = 5.0
 RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 _WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
+_REPEATED_IN_BATCH = 10201
 _LOG_FULL = 10077
 _NO_MESSAGE = 10037
 _log = structlog.get_logger(__name__)
@@ -61,15 +63,29 @@ class JetStreamStore:
             raise ValueError("nothing to append")
         seq = expected_seq
         for event, event_id in zip(events, envelope.event_ids(subject, events, meta), strict=True):
-            headers, data = envelope.pack(subject, event, event_id=event_id, time=self._clock(), meta=meta)
-            headers["Nats-Msg-Id"] = event_id
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(seq)
-            headers["Nats-Expected-Stream"] = topology.EVENTS
+            headers, data = self._guarded(Entry(subject, event, seq, meta), event_id)
             try:
                 seq = await self._publish(subject, headers, data)
             except ConflictError:
                 seq = await self._stored_before(subject, event_id, seq)
         return seq
+
+    async def append_together(self, entries: Sequence[Entry]) -> int:
+        """Append as one atomic batch (nats-architecture-and-design, ADR-50): one fsync for all of them."""
+        check_entries(entries)
+        await self._nc.wait_usable(ANSWER_TIMEOUT_S)
+        batch, last = nuid.NUID().next().decode(), len(entries)
+        for number, entry in enumerate(entries, start=1):
+            event_id = envelope.event_ids(entry.subject, (entry.event,), entry.meta)[0]
+            headers, data = self._guarded(entry, event_id)
+            headers |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
+            if number == last:
+                return await self._publish(entry.subject, headers | {"Nats-Batch-Commit": "1"}, data)
+            try:
+                await self._nc.publish(entry.subject, data, headers=headers)
+            except (nats.errors.Error, OSError) as error:
+                raise UnavailableError(f"the event log could not be reached: {error}") from error
+        raise AssertionError  # the last one returned
 
     async def publish(self, subject: str, event: Event, stamp: Stamp) -> int:
         """Append unguarded; the server knows a repetition for 2 minutes."""
@@ -145,13 +161,23 @@ class JetStreamStore:
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"the event log did not answer: {error}") from error
 
+    def _guarded(self, entry: Entry, event_id: str) -> tuple[dict[str, str], bytes]:
+        """Return headers and body of a fact that is refused unless its subject's last sequence is as expected."""
+        headers, data = envelope.pack(
+            entry.subject, entry.event, event_id=event_id, time=self._clock(), meta=entry.meta
+        )
+        headers["Nats-Msg-Id"] = event_id
+        headers["Nats-Expected-Last-Subject-Sequence"] = str(entry.expected_seq)
+        headers["Nats-Expected-Stream"] = topology.EVENTS
+        return headers, data
+
     async def _publish(self, subject: str, headers: dict[str, str], data: bytes) -> int:
         # Not while reconnecting: nats-py would keep it and send it after the caller was told that it failed.
         await self._nc.wait_usable(ANSWER_TIMEOUT_S)
         try:
             ack = await self._js.publish(subject, data, timeout=ANSWER_TIMEOUT_S, headers=headers)
         except APIError as error:
-            if error.err_code in _WRONG_LAST_SEQUENCE:
+            if error.err_code in _WRONG_LAST_SEQUENCE or error.err_code == _REPEATED_IN_BATCH:
                 raise ConflictError(f"{subject}: {error.description}") from error
             if error.err_code == _LOG_FULL:
                 raise UnavailableError("the event log is full: raise max_bytes of the stream EVENTS") from error

@@ -11,7 +11,7 @@ from modeldeck_events import envelope
 from modeldeck_events import subjects as subject_names
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
-from modeldeck_events.store import Batch, EpochChangedError, Meta, Position, Record, Stamp
+from modeldeck_events.store import Batch, Entry, EpochChangedError, Meta, Position, Record, Stamp, check_entries
 
 BATCH_RECORDS = 500
 
@@ -60,6 +60,19 @@ class MemoryStore:
         for event, event_id in zip(events, envelope.event_ids(subject, events, meta), strict=True):
             seq = self._append_one(subject, event, event_id, seq, meta)
         return seq
+
+    async def append_together(self, entries: Sequence[Entry]) -> int:
+        """Append as `EventStore.append_together` promises."""
+        check_entries(entries)
+        self._check_available()
+        ids = [envelope.event_ids(entry.subject, (entry.event,), entry.meta)[0] for entry in entries]
+        for entry, event_id in zip(entries, ids, strict=True):
+            last = self._last.get(entry.subject, 0)
+            if event_id in self._ids or last != entry.expected_seq:
+                raise ConflictError(f"{entry.subject}: expected sequence {entry.expected_seq}, the last one is {last}")
+        for entry, event_id in zip(entries, ids, strict=True):
+            self._append_one(entry.subject, entry.event, event_id, entry.expected_seq, entry.meta)
+        return len(self._records)
 
     async def publish(self, subject: str, event: Event, stamp: Stamp) -> int:
         """Append unguarded, as `EventStore.publish` promises."""

@@ -57,6 +57,19 @@ class Stamp:
     actor: str = ""
 
 
+class Entry(NamedTuple):
+    """One fact to be appended together with others, guarded by the last sequence of its subject (0: none yet)."""
+
+    subject: str
+    event: Event
+    expected_seq: int
+    meta: Meta
+
+
+MAX_TOGETHER = 1000
+"""So many facts can be appended together (nats-server's limit for one atomic batch)."""
+
+
 class Record(msgspec.Struct, frozen=True):
     """One fact in the log. `event` is None for a type this version does not know; `data` is its JSON as stored."""
 
@@ -106,6 +119,15 @@ class EventStore(Protocol):
         """
         ...
 
+    async def append_together(self, entries: Sequence[Entry]) -> int:
+        """Append up to MAX_TOGETHER facts, each to a subject of its own, all or none; return the last one's sequence.
+
+        They get consecutive sequences, in order, and cost one write to the disk: ten times as fast as one by one.
+        Raises ConflictError, with nothing appended, when one of the guards does not hold or one of the facts was
+        appended before (then append them singly, which tells which); ValueError for none, too many, one subject twice.
+        """
+        ...
+
     async def publish(self, subject: str, event: Event, stamp: Stamp) -> int:
         """Append a fact of another service, unguarded, and return its sequence.
 
@@ -125,3 +147,11 @@ class EventStore(Protocol):
         the one that `after` names, or is replaced while following.
         """
         ...
+
+
+def check_entries(entries: Sequence[Entry]) -> None:
+    """Raise ValueError for what no store appends together."""
+    if not 0 < len(entries) <= MAX_TOGETHER:
+        raise ValueError(f"{len(entries)} facts cannot be appended together; 1 to {MAX_TOGETHER} can")
+    if len({entry.subject for entry in entries}) < len(entries):
+        raise ValueError("facts that are appended together need a subject each")
