@@ -1,0 +1,88 @@
+"""Everything that other services told, as one board."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+from modeldeck_events import generations as g
+from modeldeck_events import studio
+from modeldeck_events.store import Record
+
+from gateway.boards.board import Json
+from gateway.boards.studio.chats import Chats
+from gateway.boards.studio.jobs import Jobs, task
+from gateway.boards.studio.projects import Projects
+from gateway.boards.studio.seen import Seen
+from gateway.boards.studio.stock import Stock
+
+_OPEN = frozenset((*studio.EVENTS, *g.EVENTS))
+
+
+class _Part(Protocol):
+    def reset(self) -> None: ...
+    def dump(self) -> bytes: ...
+    def load(self, data: bytes) -> None: ...
+
+
+class Studio:
+    """Jobs, conversations, datasets, servers, registered models and projects; each fact counts once (`seen`)."""
+
+    VERSION = Seen.VERSION + 100 * (
+        Jobs.VERSION + 100 * (Chats.VERSION + 100 * (Stock.VERSION + 100 * Projects.VERSION))
+    )
+    """One number for the versions of all parts."""
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self.jobs = Jobs()
+        self.chats = Chats()
+        self.stock = Stock()
+        self.projects = Projects()
+
+    def apply(self, record: Record) -> bool:
+        """Fold one fact; false for a repetition and for what other services do not tell."""
+        if type(record.event) not in _OPEN or self.seen.is_repetition(record):
+            return False
+        return any(board.apply(record) for board in (self.jobs, self.chats, self.stock, self.projects))
+
+    def tasks(self, recent: int) -> list[Json]:
+        """Return what runs, what waits with its place in the queue, and the `recent` last ended jobs (R-230)."""
+        shown: list[Json] = []
+        place = 0
+        for job in self.jobs.active():
+            place += job.status.value == "queued"
+            shown.append(task(job, queue_position=place if job.status.value == "queued" else None))
+        return shown + [task(job) for job in self.jobs.ended(recent)]
+
+    def state(self) -> Json:
+        """Return the topic `active-tasks`: tasks by id, in the order in which they are shown."""
+        return {"tasks": {entry["id"]: entry for entry in self.tasks(RECENT)}}
+
+    def reset(self) -> None:
+        """Forget everything."""
+        for part in self._parts().values():
+            part.reset()
+
+    def dump(self) -> bytes:
+        """Return everything folded."""
+        return msgspec.json.encode({name: msgspec.Raw(part.dump()) for name, part in self._parts().items()})
+
+    def load(self, data: bytes) -> None:
+        """Take over what `dump` wrote."""
+        saved = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        for name, part in self._parts().items():
+            part.load(bytes(saved[name]))
+
+    def _parts(self) -> dict[str, _Part]:
+        return {
+            "seen": self.seen,
+            "jobs": self.jobs,
+            "chats": self.chats,
+            "stock": self.stock,
+            "projects": self.projects,
+        }
+
+
+RECENT = 10
+"""So many ended jobs are shown unless a reader asks for another number (R-245a)."""
