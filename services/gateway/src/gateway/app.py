@@ -25,6 +25,7 @@ from gateway.inspector import Inspector
 from gateway.live import Answer, Live
 from gateway.routes.downloads import download_queue
 from gateway.routes.presets import category_list, preset_list
+from gateway.routes.workflows import template_list
 from gateway.server import allow_connections, bind, serve
 from gateway.settings import GatewaySettings, is_loopback
 from gateway.snapshots import Snapshots
@@ -92,6 +93,7 @@ class App:
             "/presets": Answer(presets, preset_list),
             "/presets/categories": Answer(presets, category_list),
             "/presets/queue/status": Answer(queue, queue_object),
+            "/workflows/templates": Answer(topics["templates"], template_list),
             "/downloads/queue": Answer(queue, lambda state: download_queue(state, self.boards)),
         }
 

@@ -76,8 +76,12 @@ class Writer:
             "command_id": command_id(principal.name, request.method, request.url.path, idempotency_key),
         }
 
+    def ids_of(self, part: str) -> dict[str, Any]:
+        """Return the ids of one of several commands that the request becomes: `part` tells them apart."""
+        return self.ids | {"command_id": hashlib.sha256(f"{self.ids['command_id']}\n{part}".encode()).hexdigest()[:32]}
+
     async def run(self, command: Command, **options: Any) -> Reply:
-        """Run a command built with `**writer.ids`."""
+        """Run a command built with `**writer.ids`, or with `**writer.ids_of(...)`."""
         digest = await _digest(self._request) if self._request else None
         return await self._gateway.commands.run(command, keyed=digest, **options)
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import structlog
 from modeldeck_events.errors import UnavailableError
+from modeldeck_events.templates import MAX_WORKFLOW_BYTES
 from prometheus_client import Counter, Gauge
 from starlette.exceptions import HTTPException
 
@@ -36,8 +37,9 @@ from gateway.sse import StreamEndpoint
 from gateway.web import Dashboard, File
 
 MAX_BODY_BYTES = 1024 * 1024
-TOO_LARGE = f"A request may have at most {MAX_BODY_BYTES} bytes."
 API = "/api/v1"
+LARGE_BODIES = dict.fromkeys((f"{API}/workflows/scan", f"{API}/workflows/install-missing"), MAX_WORKFLOW_BYTES)
+"""The routes that take a whole workflow."""
 SESSION = f"{API}/session"
 STREAM = f"{API}/stream"
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -187,17 +189,19 @@ def one_spelling(path: str) -> str:
 
 def _limited(scope: Scope, receive: Receive) -> Receive:
     """Refuse bodies that no request of this API has."""
+    most = LARGE_BODIES.get(scope["path"], MAX_BODY_BYTES)
+    too_large = f"This request may have at most {most} bytes."
     length = header(scope, b"content-length")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
-        raise ProblemError(413, "too_large", TOO_LARGE)
+    if length.isdigit() and int(length) > most:
+        raise ProblemError(413, "too_large", too_large)
     got = 0
 
     async def limited() -> Message:
         nonlocal got
         message = await receive()
         got += len(message.get("body", b""))
-        if got > MAX_BODY_BYTES:
-            raise HTTPException(413, TOO_LARGE)  # the one kind of error that FastAPI hands on while it reads a body
+        if got > most:
+            raise HTTPException(413, too_large)  # the one kind of error that FastAPI hands on while it reads a body
         return message
 
     return limited

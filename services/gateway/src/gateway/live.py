@@ -22,7 +22,7 @@ from gateway.boards.fold import Boards
 from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame
 from gateway.ids import EventId
 
-STATE_TOPICS = ("queue", "presets", "resources")
+STATE_TOPICS = ("queue", "presets", "templates", "resources")
 LOG_TOPICS = ("activity", "events")
 TOPICS = STATE_TOPICS + LOG_TOPICS
 
@@ -106,6 +106,7 @@ class Live:
         self.topics = {
             "queue": Topic("queue", boards.queue.state),
             "presets": Topic("presets", boards.presets.state),
+            "templates": Topic("templates", boards.templates.state),
             "resources": Topic("resources", boards.resources.state),
         }
         self.position = Position("", 0)

@@ -40,7 +40,8 @@ class View:
             return self._live.topics[name].published
         if name == "resources":
             raise ProblemError(422, "not_kept", "Resources of the past are in /system/resources/history, for an hour.")
-        return {"queue": self._past.queue.state, "presets": self._past.presets.state}[name]()
+        past = self._past
+        return {"queue": past.queue.state, "presets": past.presets.state, "templates": past.templates.state}[name]()
 
 
 async def view(

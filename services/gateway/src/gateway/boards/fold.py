@@ -17,6 +17,8 @@ from gateway.boards.library import Library
 from gateway.boards.presets import Presets
 from gateway.boards.queue import Queue
 from gateway.boards.resources import Resources
+from gateway.boards.studio.studio import Studio
+from gateway.boards.templates import Templates
 
 _DOWNLOAD_TOPICS = frozenset({"queue", "presets"})
 SCHEMA = 1
@@ -39,6 +41,8 @@ class Boards:
         self.queue = Queue(self.downloads, pool=pool)
         self.library = Library(self.downloads, pool=pool)
         self.presets = Presets(self.downloads, self.library, pool=pool)
+        self.templates = Templates(self.library, pool=pool)
+        self.studio = Studio()
         self.activity = Activity(self.downloads)
         self.resources = Resources(pool=pool)
         self.generation = 0
@@ -68,6 +72,8 @@ class Boards:
                 self._dirty.add("presets")
             elif self.queue.apply(record):
                 self._dirty.add("queue")
+            self.templates.apply(record)
+            self.studio.apply(record)
         self.activity.apply(record)
 
     def read(self, reading: Reading) -> None:
@@ -86,6 +92,8 @@ class Boards:
             for download_id in pending - self.downloads.pending:
                 if self.presets.touch(download_id):
                     self._dirty.add("presets")
+        if self.templates.settle():
+            self._dirty.add("templates")
         changed, self._dirty = frozenset(self._dirty), set()
         return Changed(changed, next_due)
 
@@ -121,5 +129,7 @@ class Boards:
             "library": self.library,
             "queue": self.queue,
             "presets": self.presets,
+            "templates": self.templates,
+            "studio": self.studio,
             "activity": self.activity,
         }

@@ -49,6 +49,7 @@ class Templates:
         self._unmatched: set[str] = set()
         self._views: dict[str, Json] = {}
         self._touched: set[str] = set()
+        self._changed = True  # also what is loaded, or an empty log, has to be shown once
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a template."""
@@ -62,11 +63,14 @@ class Templates:
                 del self._scanned[template_id]
             case _:
                 return False
+        self._changed = True
         return True
 
     def settle(self) -> bool:
-        """Match again what files that came or went can be meant by; return whether a template shows it."""
-        changed = bool(self._unmatched)
+        """Match again the references that files which came or went can be meant by; return whether anything is shown
+        otherwise than at the last call.
+        """
+        changed, self._changed = self._changed, False
         keys = self._files.take_changed_keys()
         if keys is None:
             self._unmatched.update(self._scanned)
@@ -118,6 +122,7 @@ class Templates:
         self._unmatched.clear()
         self._views.clear()
         self._touched.clear()
+        self._changed = True
 
     def dump(self) -> bytes:
         """Return the last fact of each template."""
