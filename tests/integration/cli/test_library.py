@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from gateway.cli import app
+from starlette.responses import JSONResponse
 from typer.testing import CliRunner, Result
 
 from tests.integration.cli.deck import Deck, problem
@@ -62,6 +63,10 @@ def scanned(*statuses: str, complete: bool = True) -> dict[str, Any]:
 def installing(**more: Any) -> dict[str, Any]:
     queued = [{"path": "vae/1", "download_id": "d-1", "status": "queued", "source": {"kind": "workflow"}}]
     return {"status": "queued", "queued": queued, "linked": [], "unresolved": []} | more
+
+
+def refuse(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
+    return JSONResponse({"status": status, "code": code, "detail": detail} | more, status)
 
 
 # -- models ------------------------------------------------------------------------------------------------------------
@@ -151,10 +156,7 @@ def test_rm_deletes_and_tells_what_is_freed(deck: Deck) -> None:
 
 
 def test_what_is_needed_is_not_deleted_and_the_rest_is(deck: Deck) -> None:
-    refusal = problem(409, "needed", "it is needed")
-    refusal.body = json.dumps(json.loads(bytes(refusal.body)) | {"needed_by": NEEDED}).encode()
-    refusal.headers["content-length"] = str(len(refusal.body))
-    deck.refusals["DELETE /models/vae/b"] = refusal
+    deck.refusals["DELETE /models/vae/b"] = refuse(409, "needed", "it is needed", needed_by=NEEDED)
     deck.answers["DELETE /models/vae/c"] = [{"path": "vae/c", "freed_bytes": 1, "restorable": True}]
     shown = run("rm", "vae/b", "vae/c", "vae/b", "--yes", "--json")
     assert shown.exit_code == 1
@@ -295,9 +297,22 @@ def test_templates_are_listed_with_what_they_miss(deck: Deck) -> None:
 def test_a_template_is_installed_by_its_id(deck: Deck) -> None:
     deck.answers["POST /workflows/templates/w/ü b.json/install-missing"] = [installing()]
     assert run("install", "--template", "w/ü b.json").stdout == "vae/1: queued\n"
-    refusal = problem(409, "no_source", "no file can be had")
-    deck.refusals["POST /workflows/templates/w/c.json/install-missing"] = refusal
-    assert run("install", "--template", "w/c.json").exit_code == 1
+    assert run("install", "--template", "w/ü b.json", "--choose", "vae/1=https://h/x?a=b").exit_code == 0
+    assert [change[3] for change in deck.changes()] == [None, {"choices": {"vae/1": "https://h/x?a=b"}}]
+
+
+def test_when_nothing_can_be_had_each_file_says_why(deck: Deck) -> None:
+    unresolved = [{"path": "vae/1", "code": "choose", "message": "Several have this name.", "candidates": ["a", "b"]}]
+    deck.refusals["POST /workflows/templates/w/c.json/install-missing"] = refuse(
+        409, "no_source", "no file can be had", unresolved=unresolved
+    )
+    shown = run("install", "--template", "w/c.json", "--json")
+    assert shown.exit_code == 1
+    assert shown.stderr.splitlines() == [
+        "error: vae/1: Several have this name: a, b (choose)",
+        "error: no file can be had (no_source)",
+    ]
+    assert json.loads(shown.stdout)["error"]["unresolved"] == unresolved
 
 
 def test_a_lock_file_goes_out_and_comes_in(deck: Deck, tmp_path: Path) -> None:
@@ -324,7 +339,11 @@ def test_a_lock_waits_for_hashes_only_when_asked_to(deck: Deck, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["x", "--template", "y"], ["--template", "y", "--lock", "-"], ["--template", "y", "--force"]]
+    "arguments",
+    [
+        *([], ["x", "--template", "y"], ["--template", "y", "--lock", "-"], ["--template", "y", "--force"]),
+        *(["x", "--choose", "a=b"], ["--template", "y", "--choose", "a"], ["--lock", "-", "--choose", "a=b"]),
+    ],
 )
 def test_install_takes_one_kind_of_thing(deck: Deck, arguments: list[str]) -> None:
     assert run("install", *arguments).exit_code == 2

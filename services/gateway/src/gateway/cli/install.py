@@ -10,7 +10,7 @@ import typer
 from gateway.cli.client import ApiError, Client, Json
 from gateway.cli.documents import read_document
 from gateway.cli.library import Library
-from gateway.cli.session import AsJson, Session, Token, Url, explain, session
+from gateway.cli.session import AsJson, Token, Url, explain, session
 from gateway.cli.settle import accepted, settle, settle_missing
 from gateway.cli.waiting import Watched
 
@@ -30,6 +30,10 @@ def install(  # noqa: PLR0913, PLR0917  # typer makes an option of each
     template: Annotated[
         str | None, typer.Option("--template", metavar="ID", help="What this workflow template misses.")
     ] = None,
+    choose: Annotated[
+        list[str] | None,
+        typer.Option("--choose", metavar="MISSING=THERE", help="With --template: which file, or URL, is meant."),
+    ] = None,
     lock: Annotated[
         Path | None,
         typer.Option("--lock", metavar="FILE", help="What this lock file names, byte for byte; or -."),
@@ -41,13 +45,19 @@ def install(  # noqa: PLR0913, PLR0917  # typer makes an option of each
     With --wait, Ctrl-C stops the waiting only: the downloads go on.
     """
     if template is not None or lock is not None:
-        if presets or path is not None or sha256 is not None or force or (template is not None and lock is not None):
+        other = presets or path is not None or sha256 is not None or force
+        if other or (lock is not None and (template is not None or choose)):
             raise typer.BadParameter("give presets, or a URL, or --template, or --lock", param_hint="PRESET")
         data = read_document(lock, "--lock") if lock is not None else b""
+        choices = _choices(choose)
         with session(url, token, as_json=as_json) as on:
-            _install_missing(on, template, data, wait=wait)
+            library = Library(on.client)
+            if template is None:
+                settle_missing(on, lambda: library.install_lock(data), wait=wait)
+            else:
+                settle_missing(on, lambda: library.install_template(template, choices), wait=wait)
         return
-    if not presets:
+    if not presets or choose:
         raise typer.BadParameter("give a preset, a URL with --path, --template or --lock", param_hint="PRESET")
     single = _single_file(presets, path, sha256, force=force)
     with session(url, token, as_json=as_json) as on:
@@ -55,10 +65,11 @@ def install(  # noqa: PLR0913, PLR0917  # typer makes an option of each
         settle(on, watched, wait=wait)
 
 
-def _install_missing(on: Session, template_id: str | None, lock: bytes, *, wait: bool) -> None:
-    library = Library(on.client)
-    answer = library.install_lock(lock) if template_id is None else library.install_template(template_id)
-    settle_missing(on, answer, wait=wait)
+def _choices(given: list[str] | None) -> dict[str, str]:
+    parts = [one.partition("=") for one in given or []]
+    if not all(path and choice for path, _, choice in parts):
+        raise typer.BadParameter("write MISSING=THERE, or MISSING=URL", param_hint="--choose")
+    return {path: choice for path, _, choice in parts}
 
 
 def _single_file(presets: list[str], path: str | None, sha256: str | None, *, force: bool) -> Json | None:

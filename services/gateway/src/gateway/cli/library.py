@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from gateway.cli.client import Client, Json
@@ -48,9 +49,10 @@ class Library:
         """Queue what a workflow misses: `{status, queued, linked, unresolved}`."""
         return self._client.write("POST", "/workflows/install-missing", body=workflow)
 
-    def install_template(self, template_id: str) -> Json:
-        """Queue what a stored template misses; answers as `install_missing`."""
-        return self._client.write("POST", f"/workflows/templates/{_template(template_id)}/install-missing")
+    def install_template(self, template_id: str, choices: Mapping[str, str]) -> Json:
+        """Queue what a stored template misses; answers as `install_missing`. `choices`: missing path to file or URL."""
+        body = {"choices": dict(choices)} if choices else None
+        return self._client.write("POST", f"/workflows/templates/{_template(template_id)}/install-missing", body=body)
 
     def install_lock(self, lock: bytes) -> Json:
         """Queue what a lock file names and is not there; answers as `install_missing`."""

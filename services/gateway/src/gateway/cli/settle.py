@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import typer
 
-from gateway.cli.client import Json
+from gateway.cli.client import ApiError, Json
 from gateway.cli.exits import Exit
 from gateway.cli.output import Output
 from gateway.cli.session import Session
@@ -51,8 +51,13 @@ def accepted(label: str, answer: Json) -> Watched:
     )
 
 
-def settle_missing(on: Session, answer: Json, *, wait: bool, document: Json | None = None) -> None:
-    """Do the same for `{queued, linked, unresolved}`, the answer to "install what is missing"."""
+def settle_missing(on: Session, ask: Callable[[], Json], *, wait: bool, document: Json | None = None) -> None:
+    """Ask to install what is missing, and settle the `{queued, linked, unresolved}` that is answered."""
+    try:
+        answer = ask()
+    except ApiError as error:
+        tell_unresolved(on.out, error.body.get("unresolved") or [])
+        raise
     queued = [accepted(item.get("path") or "", item) for item in answer.get("queued") or []]
     for link in answer.get("linked") or []:
         on.out.line(f"{plain(link.get('path'))}: linked to {plain(link.get('from_path'))}")

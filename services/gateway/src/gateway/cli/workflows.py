@@ -42,7 +42,7 @@ def scan(  # noqa: PLR0913, PLR0917  # typer makes an option of each
         found = library.scan(workflow)
         _print_references(on.out, found)
         if install and found.get("missing_count"):
-            settle_missing(on, library.install_missing(workflow), wait=wait, document={"scan": found})
+            settle_missing(on, lambda: library.install_missing(workflow), wait=wait, document={"scan": found})
             return
         on.out.json({"scan": found, "downloads": []} if install else found)
         if not found.get("compatible"):
