@@ -1,0 +1,97 @@
+"""Deleting model files: the name goes, that is put on the disk, and then the fact says what was and where to have it.
+
+The log is asked before the disk is touched, so that nothing is deleted while it is away. After a crash between the two
+the watch tells that the file is gone; it can be restored all the same, from what the log says of its past.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from modeldeck_events import modelfiles
+from modeldeck_events.deciding import execute
+from modeldeck_events.modelfiles import ModelFileDeleted, NeededBy
+from modeldeck_events.store import EventStore, Meta
+
+from catalog.library import disk
+from catalog.library.disk import NotThereError, OnDiskFile, ReadOnlyError
+from catalog.library.places import Place, place_of
+from catalog.library.planning import Planner
+from catalog.library.provenance import OriginsFold
+from catalog.states import ModelFilesFold
+
+HASH_FIRST_BYTES = 256 * 1024 * 1024
+"""A file up to this size whose hash nobody knows is hashed before it goes, within a second or so. A larger one keeps
+nobody waiting: it can then be restored by URL and size alone.
+"""
+TRIES = 5
+
+
+class Deletion(NamedTuple):
+    """What became of one file."""
+
+    seq: int
+    fact: ModelFileDeleted
+
+
+class Deleter:
+    """Deletes single files of one pool; whether it may is the caller's to decide, one at a time."""
+
+    def __init__(
+        self, store: EventStore, files: ModelFilesFold, origins: OriginsFold, planner: Planner, models_folder: str
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._origins = origins
+        self._planner = planner
+        self._models_folder = models_folder
+
+    async def delete(self, path: str, *, reason: str, needed_by: tuple[NeededBy, ...], meta: Meta) -> Deletion:
+        """Delete one file that the inventory knows.
+
+        Raises NotThereError, ReadOnlyError, OSError with nothing deleted; UnavailableError when the log is away, then
+        nothing is deleted either, unless it went away in between.
+        """
+        place = self._place(path)
+        there = await asyncio.to_thread(disk.look, place.root.folder, place.below)
+        sha256 = await self._hash(path, place, there)
+        provenance = self._planner.provenance(path, there.stamp.size_bytes, sha256)
+        subject = modelfiles.subject(self._files.pool, path)
+        await self._store.last_seq(subject)
+        removed = await asyncio.to_thread(disk.remove, place.root.folder, place.below)
+        fact = ModelFileDeleted(
+            pool=self._files.pool,
+            path=path,
+            size_bytes=removed.stamp.size_bytes,
+            freed_bytes=removed.freed_bytes,
+            provenance=provenance if removed.stamp == there.stamp else None,  # replaced in between: other bytes
+            needed_by=needed_by,
+            reason=reason,
+        )
+        seq, _ = await execute(
+            self._store,
+            subject,
+            load=lambda: (None, self._files.files.stands(path).seq),
+            decide=lambda _command, _state: (fact,),
+            command=None,
+            meta=meta,
+            tries=TRIES,
+        )
+        self._files.note(path, seq, fact)
+        self._origins.note_file(path, seq, fact)
+        return Deletion(seq, fact)
+
+    def _place(self, path: str) -> Place:
+        place = place_of(self._files.survey, self._models_folder, path)
+        if place is None or self._files.get(path) is None:
+            raise NotThereError(path)
+        if not place.root.writable:
+            raise ReadOnlyError(f"{path}: the folder {place.root.folder} is read-only")
+        return place
+
+    async def _hash(self, path: str, place: Place, there: OnDiskFile) -> str | None:
+        known = self._planner.hash_of(path, there.stamp)
+        if known is not None or there.is_link or there.stamp.size_bytes > HASH_FIRST_BYTES:
+            return known
+        return await asyncio.to_thread(disk.sha256_of, place.root.folder, place.below, there.stamp)

@@ -1,0 +1,295 @@
+"""The library's commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import NoReturn
+
+import msgspec
+from modeldeck_events import presets
+from modeldeck_events.deciding import execute
+from modeldeck_events.errors import CommandNotAllowedError
+from modeldeck_events.message import Command, Reply
+from modeldeck_events.modelfiles import DeleteModelFile, LinkModelFile, NeededBy, PlanRestore
+from modeldeck_events.paths import ModelPathError
+from modeldeck_events.presets import PresetDefinition, PresetUninstalled, UninstallPreset
+from modeldeck_events.store import EventStore, Meta
+from modeldeck_events.templates import LockWorkflow, PlanLock, PlanMissing, TemplateReference, TemplateScanned
+
+from catalog.library import locks
+from catalog.library.deleting import Deleter
+from catalog.library.disk import NotThereError, ReadOnlyError
+from catalog.library.linking import Linker
+from catalog.library.locking import FilesMissingError, HashPendingError, Locking
+from catalog.library.needs import Needs
+from catalog.library.places import check_name
+from catalog.library.planning import Entry, Planner
+from catalog.library.provenance import OriginsFold
+from catalog.states import ModelFilesFold, PresetsFold
+from catalog.workflows.fold import TemplatesFold
+
+REMEMBERED = 256
+"""Answers to so many changes are kept, so that a command which is repeated after a lost answer gets the first one."""
+
+
+class ChangeHandlers:
+    """Answers the commands that change the disk, one after the other."""
+
+    def __init__(  # noqa: PLR0913 - the parts that work together here, by keyword
+        self,
+        store: EventStore,
+        *,
+        files: ModelFilesFold,
+        published: PresetsFold,
+        origins: OriginsFold,
+        needs: Needs,
+        deleter: Deleter,
+        linker: Linker,
+    ) -> None:
+        self._store = store
+        self._files = files
+        self._published = published
+        self._origins = origins
+        self._needs = needs
+        self._deleter = deleter
+        self._linker = linker
+        self._turn = asyncio.Lock()
+        self._answers: OrderedDict[str, Reply] = OrderedDict()
+
+    async def delete(self, command: DeleteModelFile) -> Reply:
+        """Delete a file that nothing needs, or by force."""
+        return await self._once(command, lambda: self._delete(command))
+
+    async def uninstall(self, command: UninstallPreset) -> Reply:
+        """Delete what only this preset needs."""
+        return await self._once(command, lambda: self._uninstall(command))
+
+    async def link(self, command: LinkModelFile) -> Reply:
+        """Give a file a further name."""
+        return await self._once(command, lambda: self._link(command))
+
+    async def _once(self, command: Command, change: Callable[[], Awaitable[Reply]]) -> Reply:
+        async with self._turn:
+            known = self._answers.get(command.command_id) if command.command_id else None
+            if known is not None:
+                return known
+            reply = await change()
+            if command.command_id and reply.ok:
+                self._answers[command.command_id] = reply
+                if len(self._answers) > REMEMBERED:
+                    self._answers.popitem(last=False)
+            return reply
+
+    async def _delete(self, command: DeleteModelFile) -> Reply:
+        path = _checked(command.path)
+        if self._files.get(path) is None:
+            raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404)
+        needed_by = self._needs.of(path)
+        if needed_by and not command.force:
+            return _needed(path, needed_by)
+        reason = "deleted by force" if needed_by else "deleted"
+        try:
+            seq, fact = await self._deleter.delete(path, reason=reason, needed_by=needed_by, meta=_meta(command))
+        except NotThereError as error:
+            raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404) from error
+        except ReadOnlyError as error:
+            raise CommandNotAllowedError(str(error), code="read_only") from error
+        except OSError as error:
+            _refuse(path, error)
+        data = {
+            "path": path,
+            "size_bytes": fact.size_bytes,
+            "freed_bytes": fact.freed_bytes,
+            "restorable": fact.provenance is not None,
+            "needed_by": _json(needed_by),
+        }
+        return Reply(ok=True, seq=seq, data=data)
+
+    async def _uninstall(self, command: UninstallPreset) -> Reply:
+        preset = self._published.presets.stands(command.preset_id).value
+        if preset is None:
+            raise CommandNotAllowedError(f"there is no preset {command.preset_id!a}", code="unknown_preset", status=404)
+        if self._origins.open_download(f"preset:{preset.id}") is not None:
+            text = f"{preset.name} is being downloaded; cancel that first"
+            raise CommandNotAllowedError(text, code="download_open")
+        there = list(dict.fromkeys(spec.path for spec in preset.files if self._files.get(spec.path) is not None))
+        if not there:
+            raise CommandNotAllowedError(f"nothing of {preset.name} is installed", code="not_installed", status=404)
+        kept = {path: needed_by for path in there if (needed_by := self._kept_for(preset, path))}
+        seq, freed_bytes = 0, 0
+        deleted: list[str] = []
+        failed: dict[str, str] = {}
+        for path in (path for path in there if path not in kept):
+            try:
+                seq, fact = await self._deleter.delete(
+                    path, reason=f"uninstalled preset {preset.id}", needed_by=(), meta=_meta(command)
+                )
+            except NotThereError:
+                failed[path] = "it is not there any more"
+            except (ReadOnlyError, OSError) as error:
+                failed[path] = str(error)
+            else:
+                deleted.append(path)
+                freed_bytes += fact.freed_bytes
+        data = {
+            "preset_id": preset.id,
+            "deleted": deleted,
+            "freed_bytes": freed_bytes,
+            "kept": [{"path": path, "needed_by": _json(needed_by)} for path, needed_by in kept.items()],
+        }
+        if failed:
+            data["failed"] = [{"path": path, "message": message} for path, message in failed.items()]
+            text = "; ".join(f"{path}: {message}" for path, message in failed.items())
+            message = f"{len(deleted)} files of {preset.name} were deleted, {len(failed)} could not be: {text}"
+            return Reply(ok=False, seq=seq, code="partly_uninstalled", message=message, status=409, data=data)
+        uninstalled = PresetUninstalled(
+            pool=command.pool,
+            preset_id=preset.id,
+            deleted=tuple(deleted),
+            kept=tuple(kept),
+            freed_bytes=freed_bytes,
+        )
+        return Reply(ok=True, seq=await self._say(uninstalled, _meta(command)), data=data)
+
+    def _kept_for(self, preset: PresetDefinition, path: str) -> tuple[NeededBy, ...]:
+        """Return for whom the file stays: who else needs it, else whose file it is when it is not this preset's."""
+        others = tuple(need for need in self._needs.of(path) if (need.kind, need.id) != ("preset", preset.id))
+        if others or any(self._needs.has(spec) for spec in preset.files if spec.path == path):
+            return others
+        return tuple(
+            NeededBy(kind="preset", id=other.id, name=other.name)
+            for other in self._needs.naming(path)
+            if other.id != preset.id and any(self._needs.has(spec) for spec in other.files if spec.path == path)
+        )
+
+    async def _say(self, fact: PresetUninstalled, meta: Meta) -> int:
+        seq, _ = await execute(
+            self._store,
+            presets.subject(fact.preset_id),
+            load=lambda: (None, self._published.presets.stands(fact.preset_id).seq),
+            decide=lambda _command, _state: (fact,),
+            command=None,
+            meta=meta,
+        )
+        self._published.note(fact.preset_id, seq, fact)
+        self._origins.given_up.apply(fact)
+        return seq
+
+    async def _link(self, command: LinkModelFile) -> Reply:
+        path, from_path = _checked(command.path), _checked(command.from_path)
+        try:
+            seq, method = await self._linker.link(path, from_path, _meta(command))
+        except OSError as error:
+            _refuse(path, error)
+        return Reply(ok=True, seq=seq, data={"path": path, "from_path": from_path, "method": method})
+
+
+class PlanHandlers:
+    """Answers the commands that only tell. `scan` reads a workflow, `want` has a file hashed before all others."""
+
+    def __init__(  # noqa: PLR0913 - the parts that work together here, by keyword
+        self,
+        *,
+        templates: TemplatesFold,
+        planner: Planner,
+        locking: Locking,
+        scan: Callable[[bytes], Awaitable[Sequence[TemplateReference]]],
+        want: Callable[[str], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._templates = templates
+        self._planner = planner
+        self._locking = locking
+        self._scan = scan
+        self._want = want
+        self._clock = clock
+
+    async def restore(self, command: PlanRestore) -> Reply:
+        """Tell how to have a deleted file again."""
+        spec = self._planner.restore(_checked(command.path))
+        return Reply(ok=True, data={"file": msgspec.to_builtins(spec)})
+
+    async def missing(self, command: PlanMissing) -> Reply:
+        """Tell how the files that a workflow misses can be had."""
+        if command.template_id:
+            template = self._template(command.template_id)
+            references, name = template.references, template.name
+        else:
+            references, name = tuple(await self._scan(command.data)), "the workflow"
+        return _files(self._planner.missing(references, workflow=name))
+
+    async def lock(self, command: LockWorkflow) -> Reply:
+        """Write a template's lock file."""
+        template = self._template(command.template_id)
+        try:
+            lock = self._locking.lock(template, now=self._clock())
+        except FilesMissingError as error:
+            return _refused(error, list(error.paths))
+        except HashPendingError as error:
+            return self._pending(error)
+        return Reply(ok=True, data={"lock": msgspec.to_builtins(lock)})
+
+    async def against_lock(self, command: PlanLock) -> Reply:
+        """Tell what of a lock file is not there."""
+        try:
+            lock = await asyncio.to_thread(locks.read, command.lock)
+        except locks.LockError as error:
+            raise CommandNotAllowedError(str(error), code="bad_lock", status=422) from error
+        try:
+            return _files(self._locking.lacking(lock))
+        except HashPendingError as error:
+            return self._pending(error)
+
+    def _pending(self, error: HashPendingError) -> Reply:
+        for path in error.paths:
+            self._want(path)
+        return _refused(error, list(error.paths))
+
+    def _template(self, template_id: str) -> TemplateScanned:
+        template = self._templates.templates.stands(template_id).value
+        if template is None:
+            raise CommandNotAllowedError(f"there is no template {template_id!a}", code="unknown_template", status=404)
+        return template
+
+
+def _checked(path: str) -> str:
+    try:
+        return check_name(path)
+    except ModelPathError as error:
+        raise CommandNotAllowedError(str(error), code="path_refused", status=422) from error
+
+
+def _meta(command: Command) -> Meta:
+    return Meta(source="catalog", actor=command.actor, command_id=command.command_id)
+
+
+def _json(needed_by: Sequence[NeededBy]) -> list[object]:
+    return [msgspec.to_builtins(need) for need in needed_by]
+
+
+def _needed(path: str, needed_by: Sequence[NeededBy]) -> Reply:
+    names = ", ".join(f"{need.kind} {need.name or need.id}" for need in needed_by[:5])
+    more = f" and {len(needed_by) - 5} more" if len(needed_by) > 5 else ""
+    return Reply(
+        ok=False,
+        code="needed",
+        message=f"{path} is needed by {names}{more}; delete it by force if it has to go",
+        status=409,
+        data={"path": path, "needed_by": _json(needed_by)},
+    )
+
+
+def _refused(error: CommandNotAllowedError, paths: list[str]) -> Reply:
+    return Reply(ok=False, code=error.code, message=str(error), status=error.status, data={"paths": paths})
+
+
+def _files(entries: Sequence[Entry]) -> Reply:
+    return Reply(ok=True, data={"files": [msgspec.to_builtins(entry) for entry in entries]})
+
+
+def _refuse(path: str, error: OSError) -> NoReturn:
+    text = f"{path}: the folder cannot be used now: {error.strerror or error}"
+    raise CommandNotAllowedError(text, code="folder_unavailable", status=503) from error
