@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from modeldeck_events.store import Record
@@ -39,6 +41,28 @@ class Board(Protocol):
         ...
 
 
+class Collection(dict[str, Json]):
+    """Views by key that know in which keys they differ from the collection that they were made from: `merge_patch`
+    looks at no others. Never changed once it is made.
+    """
+
+    def __init__(self, base: Collection | None = None, changes: Mapping[str, Json | None] | None = None) -> None:
+        super().__init__(base or {})
+        for key, view in (changes or {}).items():
+            if view is None:
+                self.pop(key, None)
+            else:
+                self[key] = view
+        self._base = weakref.ref(base) if base is not None else None
+        self._differing = tuple(changes or ())
+
+    def differing_from(self, other: Mapping[str, Json]) -> Iterable[str]:
+        """Return the keys in which it can differ from `other`."""
+        if self._base is not None and self._base() is other:
+            return self._differing
+        return other.keys() | self.keys()
+
+
 def known(**values: Any) -> Json:
     """Return the values that are not None."""
     return {name: value for name, value in values.items() if value is not None}
@@ -50,11 +74,13 @@ def merge_patch(old: Any, new: Any) -> Any:
     Parts that are the same object are not compared, so an unchanged part that is kept costs nothing.
     """
     patch: Json = {}
-    for key in old:
+    keys = new.differing_from(old) if isinstance(new, Collection) else {**old, **new}
+    for key in keys:
         if key not in new:
-            patch[key] = None
-    for key, value in new.items():
-        before = old.get(key)
+            if key in old:
+                patch[key] = None
+            continue
+        before, value = old.get(key), new[key]
         if before is value:
             continue
         if isinstance(value, dict) and isinstance(before, dict):

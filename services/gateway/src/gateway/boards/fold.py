@@ -14,6 +14,8 @@ from gateway.boards.activity import Activity
 from gateway.boards.board import Board
 from gateway.boards.downloads import Downloads
 from gateway.boards.library import Library
+from gateway.boards.models import Models
+from gateway.boards.needs import Needs
 from gateway.boards.presets import Presets
 from gateway.boards.queue import Queue
 from gateway.boards.resources import Resources
@@ -21,6 +23,7 @@ from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
 
 _DOWNLOAD_TOPICS = frozenset({"queue", "presets"})
+_FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models"})
 SCHEMA = 1
 """Version of the saved form as a whole; the boards' own versions are added to it."""
 
@@ -45,9 +48,11 @@ class Boards:
         self.studio = Studio()
         self.activity = Activity(self.downloads)
         self.resources = Resources(pool=pool)
+        needs = Needs(self.downloads, self.library, self.presets, self.templates, pool=pool)
+        self.models = Models(self.library, needs, self.presets, self.resources, pool=pool)
         self.generation = 0
         self.applied = 0
-        self._dirty: set[str] = {"queue", "presets"}  # also what is loaded, or an empty log, has to be shown once
+        self._dirty: set[str] = {*_FROM_THE_LOG}  # also what is loaded, or an empty log, has to be shown once
 
     @property
     def schema(self) -> str:
@@ -74,6 +79,7 @@ class Boards:
                 self._dirty.add("queue")
             self.templates.apply(record)
             self.studio.apply(record)
+        self.models.apply(record)
         self.activity.apply(record)
 
     def read(self, reading: Reading) -> None:
@@ -81,7 +87,8 @@ class Boards:
         if isinstance(reading, DownloadProgress):
             self.downloads.read(reading)
         elif isinstance(reading, HostSample) and self.resources.read(reading):
-            self._dirty.add("resources")
+            self.models.disks_changed()
+            self._dirty |= {"resources", "models"}
 
     def take_changes(self, now: float) -> Changed:
         """Show the progress that is due at `now` and return what changed since the last call."""
@@ -94,6 +101,8 @@ class Boards:
                     self._dirty.add("presets")
         if self.templates.settle():
             self._dirty.add("templates")
+        if self.models.settle():
+            self._dirty.add("models")
         changed, self._dirty = frozenset(self._dirty), set()
         return Changed(changed, next_due)
 
@@ -105,7 +114,7 @@ class Boards:
         """Start from zero: the log was replaced."""
         for board in self._saved_boards().values():
             board.reset()
-        self._dirty |= {"queue", "presets"}
+        self._dirty |= _FROM_THE_LOG
         self.generation += 1
 
     def dump(self) -> bytes:
@@ -131,5 +140,6 @@ class Boards:
             "presets": self.presets,
             "templates": self.templates,
             "studio": self.studio,
+            "models": self.models,
             "activity": self.activity,
         }

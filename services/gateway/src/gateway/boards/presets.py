@@ -56,6 +56,7 @@ class Presets:
         self._views: dict[str, Json] = {}
         self._given_up = GivenUp(pool)
         self._touched: set[str] = set()
+        self._named_paths: set[str] = set()
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
@@ -106,6 +107,11 @@ class Presets:
         touched, self._touched = self._touched, set()
         return touched
 
+    def take_named_paths(self) -> set[str]:
+        """Return the paths of which presets that came, went or changed say something, since the last call."""
+        paths, self._named_paths = self._named_paths, set()
+        return paths
+
     def state(self) -> Json:
         """Return the stream's topic: presets by id (installed ones first, newest first), and the categories by name."""
         views = {preset_id: self._view(preset_id) for preset_id in self._saved.definitions}
@@ -125,6 +131,7 @@ class Presets:
         self._views.clear()
         self._given_up = GivenUp(self._pool)
         self._touched.clear()
+        self._named_paths.clear()
 
     def dump(self) -> bytes:
         """Return definitions, categories, and which presets were given up."""
@@ -151,10 +158,12 @@ class Presets:
         self._forget_views((preset_id,))
         for spec in old.files if old else ():
             self._users[spec.path].discard(preset_id)
+            self._named_paths.add(spec.path)
 
     def _index(self, preset: PresetDefinition) -> None:
         for spec in preset.files:
             self._users[spec.path].add(preset.id)
+            self._named_paths.add(spec.path)
 
     def _download_changed(self, event: DownloadEvent) -> bool:
         download = self._downloads.by_id.get(event.download_id)

@@ -13,6 +13,7 @@ from modeldeck_events.store import Record
 
 from gateway.boards import words
 from gateway.boards.board import Json, known
+from gateway.boards.storage import Disk
 
 STALE_AFTER_SAMPLES = 4
 STALE_AFTER_S = 10.0
@@ -61,6 +62,11 @@ class Resources:
         main = next((host for host, sample in sorted(self._samples.items()) if sample.pool == self._pool), None)
         main = main or next(iter(hosts), None)
         return (hosts[main] if main else {}) | {"hosts": hosts}
+
+    def disks(self) -> list[Disk]:
+        """Return the volumes of this pool's hosts as they were read last, the newest readings first."""
+        samples = sorted((s for s in self._samples.values() if s.pool == self._pool), key=lambda s: s.at, reverse=True)
+        return [Disk(disk, sample.host in self._stale) for sample in samples for disk in sample.disks]
 
     def history(self, minutes: int, now: datetime) -> Json:
         """Return each host's points of the last `minutes`, oldest first."""

@@ -1,0 +1,225 @@
+"""The model files as the API shows them, live: each with who needs it, its duplicates and its source; and the storage.
+
+Nothing is saved here: all of it follows from the library and the other boards. A file is looked at again only when
+something was said of it, of who needs it, or of its duplicates, so a change costs little however many files there are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted
+from modeldeck_events.modelfiles import (
+    InventorySurveyed,
+    ModelFileDeleted,
+    ModelFileFound,
+    ModelFileGone,
+    ModelFileHashed,
+    ModelFileLinked,
+)
+from modeldeck_events.store import Record
+
+from gateway.boards import words
+from gateway.boards.board import Collection, Json, known
+from gateway.boards.disk import FileOnDisk
+from gateway.boards.duplicates import Content, Duplicates
+from gateway.boards.library import Library
+from gateway.boards.needs import Needs
+from gateway.boards.presets import Presets
+from gateway.boards.resources import Resources
+from gateway.boards.storage import Copy, Share, Storage, longest
+
+_REPO_OF_URL = re.compile(r"https?://[^/]+/([^/]+/[^/]+)/(?:resolve|blob)/")
+
+
+class Models:
+    """The board of model files. `settle` takes over what changed in the boards that it looks at."""
+
+    VERSION = 1
+
+    def __init__(self, library: Library, needs: Needs, presets: Presets, resources: Resources, *, pool: str) -> None:
+        self._library = library
+        self._needs = needs
+        self._presets = presets
+        self._resources = resources
+        self._pool = pool
+        self._views = Collection()
+        self._duplicates = Duplicates()
+        self._storage = Storage()
+        self._dirty: set[str] | None = None
+        self._deleted: Json = {}
+        self._shown_storage: Json | None = None
+
+    def apply(self, record: Record) -> bool:
+        """Note which file a fact is about; the library and the other boards have seen it already."""
+        event = record.event
+        match event:
+            case DownloadEvent():
+                self._needs.note(event)
+                if isinstance(event, DownloadFileCompleted):
+                    self._note(event.path)
+            case (
+                ModelFileFound(pool=self._pool)
+                | ModelFileGone(pool=self._pool)
+                | ModelFileDeleted(pool=self._pool)
+                | ModelFileHashed(pool=self._pool)
+                | ModelFileLinked(pool=self._pool)
+            ):
+                self._note(event.path)
+            case InventorySurveyed(pool=self._pool):
+                self._dirty = None
+            case _:
+                return False
+        return True
+
+    def disks_changed(self) -> None:
+        """Note that a volume was read again, or fell silent."""
+        self._shown_storage = None
+
+    def settle(self) -> bool:
+        """Take over what changed since the last call; return whether something visible may have."""
+        touched = self._needs.settle() | self._presets.take_named_paths()
+        noted, self._dirty = self._dirty, set()
+        if not touched and noted is not None and not noted:
+            return False
+        files = self._library.files
+        touched |= self._views.keys() | files.keys() if noted is None else noted
+        for path in touched:
+            self._count(path, files.get(path))
+        touched |= self._duplicates.take_touched()
+        changes = self._rendered(touched)
+        if changes:
+            self._views = Collection(self._views, changes)
+        self._deleted = self._render_deleted()
+        self._shown_storage = None
+        return True
+
+    def state(self) -> Json:
+        """Return the stream's topic: the files and the deleted ones by path, and the storage."""
+        self.settle()
+        return {
+            "models": self._views,
+            "deleted": self._deleted,
+            "storage": self.storage(),
+            "total": len(self._views),
+        }
+
+    def storage(self) -> Json:
+        """Return how much room the files take; the same object until something changes."""
+        if self._shown_storage is None:
+            disks, library = self._resources.disks(), self._library
+            sums = self._storage.state(disks, library.roots, library.mounts)
+            self._shown_storage = sums | {"duplicates": self._duplicates.state()}
+        return self._shown_storage
+
+    def reset(self) -> None:
+        """Forget everything; it is taken anew from the other boards."""
+        self._needs.reset()
+        self._views = Collection()
+        self._duplicates = Duplicates()
+        self._storage = Storage()
+        self._dirty, self._deleted, self._shown_storage = None, {}, None
+
+    def dump(self) -> bytes:
+        """Return nothing: all of it follows from the other boards."""
+        return b"{}"
+
+    def load(self, data: bytes) -> None:  # noqa: ARG002 - a board; this one has nothing of its own
+        """Take everything anew from the other boards."""
+        self.reset()
+
+    def _note(self, path: str) -> None:
+        if self._dirty is not None:
+            self._dirty.add(path)
+
+    def _count(self, path: str, file: FileOnDisk | None) -> None:
+        """Take over into the sums what lies at a path."""
+        if file is None or file.size_bytes is None:
+            self._storage.put(path, None)
+            self._duplicates.put(path, None, None)
+            return
+        copy = self._copy(path, file)
+        share = Share(
+            volume=self._volume(path) or "",
+            folder=folder_of(path),
+            family=_family(file) or "",
+            size_bytes=file.size_bytes,
+            copy=copy,
+            is_unused=not self._needs.of(path),
+        )
+        self._storage.put(path, share)
+        self._duplicates.put(path, Content(file.sha256, file.size_bytes) if file.sha256 else None, copy)
+
+    def _copy(self, path: str, file: FileOnDisk) -> Copy:
+        """Return which bytes on the disk a name is of. A symbolic link has those of the path that it was made for."""
+        size_bytes = file.size_bytes or 0
+        volume = self._volume(path) or ""
+        if file.link is not None:
+            from_path, method = file.link
+            if method == "symlink":
+                volume = self._volume(from_path) or ""
+            if not file.inode:
+                return Copy(volume, 0, size_bytes, from_path)
+        return Copy(volume, file.inode, size_bytes, "" if file.inode else path)
+
+    def _volume(self, path: str) -> str | None:
+        return longest(self._library.mounts, path)
+
+    def _rendered(self, paths: set[str]) -> dict[str, Json | None]:
+        """Return the views that are others than before, None for a file that went."""
+        changes: dict[str, Json | None] = {}
+        roots = {root.prefix: root.prefix for root in self._library.roots}
+        for path in paths:
+            file = self._library.files.get(path)
+            view = self._view(path, file, longest(roots, path) or "") if file is not None else None
+            if view != self._views.get(path):
+                changes[path] = view
+        return changes
+
+    def _view(self, path: str, file: FileOnDisk, root: str) -> Json:
+        source = file.source
+        repo = _REPO_OF_URL.match(source) if source else None
+        return known(
+            path=path,
+            folder=folder_of(path),
+            filename=path.rpartition("/")[2],
+            root=root,
+            volume=self._volume(path),
+            size_bytes=file.size_bytes,
+            modified_at=words.time(file.modified_at) if file.modified_at else None,
+            format=file.format,
+            whole=file.whole,
+            sha256=file.sha256,
+            family=_family(file),
+            metadata=file.metadata,
+            needed_by=self._needs.of(path),
+            duplicates=self._duplicates.beside(path) or None,
+            source=known(url=source, repo=repo[1] if repo else None) if source else None,
+            restorable=source is not None or any(map(file.satisfies, self._presets.naming(path))),
+        )
+
+    def _render_deleted(self) -> Json:
+        before, after = self._deleted, {}
+        for path, one in self._library.deleted.items():
+            view = {
+                "path": path,
+                "size_bytes": one.size_bytes,
+                "deleted_at": words.time(one.deleted_at),
+                "restorable": one.restorable,
+            }
+            after[path] = before[path] if before.get(path) == view else view
+        return before if before == after and list(before) == list(after) else after
+
+
+def folder_of(path: str) -> str:
+    """Return the model folder (checkpoints ...) of a path: its first part, or of `@section/folder/...` the second; ""
+    for a file in no folder.
+    """
+    parts = path.split("/")
+    at = 1 if path.startswith("@") else 0
+    return parts[at] if len(parts) > at + 1 else ""
+
+
+def _family(file: FileOnDisk) -> str | None:
+    metadata = file.metadata or {}
+    return metadata.get("family") or metadata.get("architecture")
