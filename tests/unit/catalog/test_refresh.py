@@ -8,10 +8,12 @@ import msgspec
 import pytest
 from catalog import publishing
 from catalog.copies import Copies
+from catalog.feed import RefreshError
 from catalog.handlers import Handlers
-from catalog.refresh import Refresher, RefreshError
-from catalog.source import Fetched, SourceError
+from catalog.refresh import Refresher
+from catalog.source import Fetched
 from catalog.states import PresetsFold
+from catalog.web import SourceError
 from modeldeck_events import presets
 from modeldeck_events.errors import UnavailableError
 from modeldeck_events.memory import MemoryStore
@@ -40,7 +42,8 @@ class Origin:
         self.error: SourceError | None = None
         self.asked: list[str] = []
 
-    async def fetch(self, etag: str) -> Fetched | None:
+    async def fetch(self, kept: Fetched | None) -> Fetched | None:
+        etag = kept.etag if kept is not None else ""
         self.asked.append(etag)
         if self.error:
             raise self.error

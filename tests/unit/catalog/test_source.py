@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from catalog import source as source_module
 from catalog.capped_yaml import MAX_BYTES
-from catalog.source import FileSource, HttpSource, SourceError, source_for
+from catalog.source import Fetched, FileSource, HttpSource, source_for
+from catalog.web import SourceError
 from yarl import URL
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,14 +43,14 @@ def test_a_setting_names_a_source(tmp_path: Path) -> None:
 async def test_a_file_is_read_and_a_bad_one_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
     file.write_bytes(b"x")
-    fetched = await FileSource(file).fetch("any")
+    fetched = await FileSource(file).fetch(Fetched(b"y", "any"))
     assert fetched is not None
     assert fetched.data == b"x"
     os.truncate(file, MAX_BYTES + 1)
     os.mkfifo(tmp_path / "pipe")
     for bad in (file, tmp_path / "missing", tmp_path, tmp_path / "pipe"):
         with pytest.raises(SourceError) as failed:
-            await FileSource(bad).fetch("")
+            await FileSource(bad).fetch(None)
         assert (failed.value.code, failed.value.status) == ("source_unreadable", 503)
 
 
@@ -62,10 +63,10 @@ async def test_the_etag_saves_the_second_fetch() -> None:
 
     async with serving(answer) as url:
         source = HttpSource(f"{url}/p.yaml")
-        first = await source.fetch("")
+        first = await source.fetch(None)
         assert first is not None
         assert (first.data, first.etag) == (b"data", '"v1"')
-        assert await source.fetch('"v1"') is None
+        assert await source.fetch(first) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ async def test_a_status_that_is_not_200_is_passed_on(status: int, passed_on: int
 
     async with serving(answer) as url:
         with pytest.raises(SourceError) as failed:
-            await HttpSource(url + "/p.yaml").fetch("")
+            await HttpSource(url + "/p.yaml").fetch(None)
     assert (failed.value.code, failed.value.status) == ("upstream_status", passed_on)
 
 
@@ -88,10 +89,10 @@ async def test_no_answer_is_a_503() -> None:
 
     async with serving(never) as url:
         with pytest.raises(SourceError, match=r"no answer within 0\.2 s") as failed:
-            await HttpSource(url + "/p.yaml", limit_s=0.2).fetch("")
+            await HttpSource(url + "/p.yaml", limit_s=0.2).fetch(None)
         assert (failed.value.code, failed.value.status) == ("upstream_unreachable", 503)
     with pytest.raises(SourceError) as refused:
-        await HttpSource(url + "/p.yaml").fetch("")
+        await HttpSource(url + "/p.yaml").fetch(None)
     assert (refused.value.code, refused.value.status) == ("upstream_unreachable", 503)
 
 
@@ -106,7 +107,7 @@ async def test_a_body_that_breaks_off_is_an_error() -> None:
 
     async with serving(broken) as url:
         with pytest.raises(SourceError) as failed:
-            await HttpSource(url + "/p.yaml").fetch("")
+            await HttpSource(url + "/p.yaml").fetch(None)
     assert failed.value.code == "upstream_unreachable"
 
 
@@ -125,7 +126,7 @@ async def test_too_much_is_refused_while_it_comes(monkeypatch: pytest.MonkeyPatc
     for handler in (endless, squeezed):
         async with serving(handler) as url:
             with pytest.raises(SourceError) as failed:
-                await HttpSource(url + "/p.yaml").fetch("")
+                await HttpSource(url + "/p.yaml").fetch(None)
         assert (failed.value.code, failed.value.status) == ("upstream_refused", 502)
 
 
@@ -137,11 +138,11 @@ async def test_redirects_are_followed_a_few_times() -> None:
         return web.Response(body=b"there")
 
     async with serving(answer) as url:
-        fetched = await HttpSource(f"{url}/5").fetch("")
+        fetched = await HttpSource(f"{url}/5").fetch(None)
         assert fetched is not None
         assert fetched.data == b"there"
         with pytest.raises(SourceError, match="more than 5 redirects"):
-            await HttpSource(f"{url}/6").fetch("")
+            await HttpSource(f"{url}/6").fetch(None)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "2130706433", "0x7f.1", "0.0.0.0", "[::ffff:127.0.0.1]"])
@@ -159,7 +160,7 @@ async def test_a_redirect_never_leads_into_the_own_network(host: str) -> None:
 
         async with serving(answer) as url:
             with pytest.raises(SourceError):
-                await HttpSource(f"{url}/p.yaml").fetch("")
+                await HttpSource(f"{url}/p.yaml").fetch(None)
     assert hits == []
 
 
@@ -172,5 +173,5 @@ async def test_a_redirect_to_what_is_no_web_server_is_refused(target: str) -> No
 
     async with serving(answer) as url:
         with pytest.raises(SourceError, match="redirect to") as failed:
-            await HttpSource(f"{url}/p.yaml").fetch("")
+            await HttpSource(f"{url}/p.yaml").fetch(None)
     assert (failed.value.code, failed.value.status) == ("upstream_refused", 502)

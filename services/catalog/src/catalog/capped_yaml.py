@@ -48,7 +48,7 @@ class Document:
 
 def read(data: bytes) -> Document:
     """Return the one document in `data`; raises YamlRefusedError when it is malformed or over a cap."""
-    _check_bytes(data)
+    check_bytes(data)
     builder = _Builder()
     try:
         for event in yaml.parse(data, Loader=_LOADER):
@@ -64,7 +64,8 @@ def read(data: bytes) -> Document:
     return Document(builder.root, tuple(builder.duplicates))
 
 
-def _check_bytes(data: bytes) -> None:
+def check_bytes(data: bytes) -> None:
+    """Raise YamlRefusedError for what no reader should be given: too long, not UTF-8, too many brackets."""
     if len(data) > MAX_BYTES:
         raise YamlRefusedError(f"the file has {len(data)} bytes; at most {MAX_BYTES} are read")
     try:

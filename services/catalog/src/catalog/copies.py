@@ -1,4 +1,6 @@
-"""The last good catalog on this machine's disk: loaded at start, replaced atomically, the former one kept as `.bak`."""
+"""The last good document of a source on this machine's disk: loaded at start, replaced atomically, the former one kept
+as `.bak`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,10 @@ from pathlib import Path
 import msgspec
 from modeldeck_events.message import UNREADABLE
 
-from catalog.capped_yaml import MAX_BYTES
 from catalog.files import sync_folder, write_atomically
+
+MAX_BYTES = 64 * 1024 * 1024
+"""More than any document that is taken over; a bundle escapes the texts of its files."""
 
 
 class _Origin(msgspec.Struct):
@@ -30,12 +34,15 @@ class Copy:
 
 
 class Copies:
-    """`presets.yaml`, its origin beside it, and `presets.yaml.bak`, in `folder`. Methods do blocking I/O."""
+    """`presets.yaml`, its origin beside it, and `presets.yaml.bak`, in `folder`; or by another name than presets.
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "presets.yaml"
-        self._backup = folder / "presets.yaml.bak"
-        self._origin = folder / "presets.json"
+    A document of several files lies there as one bundle, which is JSON and so YAML too. Methods do blocking I/O.
+    """
+
+    def __init__(self, folder: Path, name: str = "presets") -> None:
+        self._file = folder / f"{name}.yaml"
+        self._backup = folder / f"{name}.yaml.bak"
+        self._origin = folder / f"{name}.json"
 
     def load(self) -> Copy | None:
         """Return the last good copy, None when there is none that can be read."""

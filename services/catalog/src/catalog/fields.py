@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from modeldeck_events.presets import PresetWarning
 
 from catalog.capped_yaml import Node
@@ -47,6 +49,36 @@ class Fields:
         if len(value) > max_chars:
             self.warn("invalid_field", f"`{name}` is longer than {max_chars} characters and cut there")
         return value[:max_chars]
+
+    def time(self, *names: str) -> datetime | None:
+        """Return the first of these fields that is there as a time in UTC; a time without a zone is taken as UTC."""
+        name = next((name for name in names if self._node.get(name) is not None), names[0])
+        stated = self.text(name, max_chars=64)
+        if not stated:
+            return None
+        try:
+            moment = datetime.fromisoformat(stated)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.warn("invalid_field", f"{name} {stated!a} is no date")
+            return None
+
+    def words(self, name: str, *, max_items: int, max_chars: int) -> dict[str, str]:
+        """Return a mapping of names to words; a list in it is joined, a text alone gets the name `note`."""
+        value = self._node.get(name)
+        stated = value if isinstance(value, dict) else {"note": value}
+        found: dict[str, str] = {}
+        left_out = 0
+        for key, item in stated.items():
+            parts = [part for part in item if isinstance(part, str)] if isinstance(item, list) else [item]
+            text = ", ".join(part for part in parts if isinstance(part, str)).strip()
+            if text and len(text) <= max_chars and len(key) <= max_chars and len(found) < max_items:
+                found[key] = text
+            elif item not in (None, "", []):
+                left_out += 1
+        if left_out:
+            self.warn("invalid_field", f"{left_out} of `{name}` are no text, too long or too many; left out")
+        return found
 
     def flag(self, name: str) -> bool:
         """Return whether the field says true; absent or not understood means false."""

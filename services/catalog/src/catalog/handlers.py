@@ -6,7 +6,8 @@ from modeldeck_events.errors import CommandNotAllowedError
 from modeldeck_events.message import Reply
 from modeldeck_events.presets import RefreshPresets
 
-from catalog.refresh import Refresher, RefreshError
+from catalog.feed import RefreshError
+from catalog.refresh import Refresher
 
 
 class Handlers:

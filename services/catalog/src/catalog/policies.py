@@ -1,15 +1,16 @@
-"""What follows from facts and from time: finished downloads are looked at, the presets refreshed on a schedule."""
+"""What follows from facts and from time: finished downloads are looked at, presets and featured models refreshed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from modeldeck_events import downloads, subjects
 from modeldeck_events.downloads import DownloadFileCompleted
 from modeldeck_events.store import Record
 
-from catalog.refresh import Refresher, RefreshError
+from catalog.feed import Feed, RefreshError
 
 RETRY_S = (5.0, 30.0, 120.0, 600.0)
 """Waits after failed refreshes, when the schedule is not sooner."""
@@ -42,19 +43,19 @@ class FinishedFiles:
 class Schedule:
     """Loads the last good copy, refreshes, and again every `interval_s` (0: never again, unless the first failed)."""
 
-    def __init__(self, refresher: Refresher, *, interval_s: float) -> None:
-        self._refresher = refresher
+    def __init__(self, feed: Feed[Any, Any], *, interval_s: float) -> None:
+        self._feed = feed
         self._interval_s = interval_s
 
     async def run(self) -> None:
         """Refresh for ever."""
-        await self._refresher.load_copy()
+        await self._feed.load_copy()
         failures = 0
         while True:
             try:
-                await self._refresher.refresh()
+                await self._feed.refresh()
                 failures = 0
-            except RefreshError:  # said and kept by the refresher
+            except RefreshError:  # said and kept by the feed
                 failures += 1
             wait_s = self._interval_s
             if failures:

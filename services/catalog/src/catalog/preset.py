@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from modeldeck_events import paths
 from modeldeck_events.downloads import FileSpec
-from modeldeck_events.presets import PresetDefinition
+from modeldeck_events.presets import PresetDefinition, PresetWarning
 
 from catalog import links, sizes
 from catalog.capped_yaml import Node
@@ -16,6 +17,7 @@ from catalog.fields import Fields
 
 MAX_NAME_CHARS = 200
 MAX_FILES = 1000
+MAX_REQUIREMENTS = 30
 MISMATCH_SHARE = 0.0125
 """A stated total may be this far from the sum of the files (rounding of one-decimal sizes) before it is remarked."""
 MISMATCH_FLOOR_BYTES = 50_000_000
@@ -30,17 +32,27 @@ class _FileRefusedError(ValueError):
     """One file cannot be used; the rest of its preset stays."""
 
 
-def read_preset(
-    preset_id: str, entry: Node, *, types: Mapping[str, str], doubled: Sequence[str] = ()
-) -> PresetDefinition:
-    """Return the preset; raises PresetRefusedError when it has no usable file.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One preset of a catalog, not looked at yet; `refused` says why there is nothing to look at.
 
-    `types` tells the type of a category, `doubled` names the keys that the file holds twice in this preset.
+    `doubled` names the keys that its file holds twice, `notes` is what else is odd about its place in the catalog.
     """
-    if not isinstance(entry, dict):
-        raise PresetRefusedError("it is no mapping")
-    fields = Fields("", entry)
-    for name in doubled:
+
+    preset_id: str
+    node: Node = None
+    doubled: Sequence[str] = ()
+    notes: Sequence[PresetWarning] = ()
+    refused: str = ""
+
+
+def read_preset(entry: Entry, *, types: Mapping[str, str]) -> PresetDefinition:
+    """Return the preset; raises PresetRefusedError when it has no usable file. `types` tells the type of a category."""
+    if entry.refused or not isinstance(entry.node, dict):
+        raise PresetRefusedError(entry.refused or "it is no mapping")
+    fields = Fields("", entry.node)
+    fields.warnings.extend(entry.notes)
+    for name in entry.doubled:
         fields.warn("duplicate_key", f"{name!a} is there more than once; the last one counts")
     files = _read_files(fields)
     name = fields.text("name", max_chars=MAX_NAME_CHARS)
@@ -52,8 +64,8 @@ def read_preset(
     _compare_total(fields, download_size, sum(known) if len(known) == len(files) else None)
     _say_unverified(fields, files)
     return PresetDefinition(
-        id=preset_id,
-        name=name or preset_id,
+        id=entry.preset_id,
+        name=name or entry.preset_id,
         category=category,
         type=fields.text("type", max_chars=MAX_NAME_CHARS) or types.get(category, "")[:MAX_NAME_CHARS],
         files=tuple(files),
@@ -64,8 +76,29 @@ def read_preset(
         tags=fields.texts("tags", max_items=100, max_chars=100),
         version=fields.text("version", max_chars=MAX_NAME_CHARS) or None,
         license=fields.text("license", max_chars=MAX_NAME_CHARS) or None,
-        warnings=tuple(fields.warnings),
+        created_at=fields.time("created_at", "created"),
+        updated_at=fields.time("updated_at", "updated", "last_updated"),
+        requirements=fields.words("requirements", max_items=MAX_REQUIREMENTS, max_chars=MAX_NAME_CHARS),
+        source=_source(fields),
+        warnings=tuple(fields.warnings),  # last: what the others had to remark is in it
     )
+
+
+def _source(fields: Fields) -> str | None:
+    """Return who published the preset, in its own words; else the repositories that its files state."""
+    stated = fields.get("source")
+    if isinstance(stated, str):
+        return fields.text("source", max_chars=MAX_NAME_CHARS) or None
+    files = fields.get("files")
+    origins = [file.get("source") for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    names = [name for origin in (stated, *origins) if isinstance(origin, dict) for name in _names(origin)]
+    return ", ".join(dict.fromkeys(names))[:MAX_NAME_CHARS] or None
+
+
+def _names(origin: Mapping[str, Node]) -> Iterator[str]:
+    """Yield the first of the names by which a source can be called."""
+    names = (origin.get(key) for key in ("name", "repo", "url"))
+    yield from [name.strip() for name in names if isinstance(name, str) and name.strip()][:1]
 
 
 def _read_files(fields: Fields) -> list[FileSpec]:
@@ -164,7 +197,15 @@ def _sizes(fields: Fields) -> tuple[int | None, int | None]:
 
 
 def _sha256(fields: Fields) -> str | None:
+    """Return the SHA-256 that is stated as `sha256`, or as `checksum` with `algorithm` and `value`."""
     value = fields.get("sha256")
+    checksum = fields.get("checksum")
+    if value is None and isinstance(checksum, dict):
+        kind = checksum.get("algorithm")
+        if isinstance(kind, str) and kind.lower().replace("-", "") == "sha256":
+            value = checksum.get("value")
+        else:
+            fields.warn("invalid_field", "its `checksum` is no sha256 and not used")
     if value is None:
         return None
     match = _SHA256.fullmatch(value.strip()) if isinstance(value, str) else None

@@ -1,23 +1,27 @@
 """Bytes of a presets.yaml to validated presets, pure; every oddity becomes a warning that a person sees.
 
-The layout: `metadata` (version, last_updated), `categories` (name to description and type) and `presets` (id to name,
-category, type, description, download_size, files, use_case, tags). A file has path, url, size, and optionally
-size_bytes, sha256, optional. One mapping per preset goes through `preset.read_preset`, whatever file it stands in.
+The layout of one file: `metadata` (version, last_updated), `categories` (name to description and type) and `presets`
+(id to name, category, type, description, download_size, files, use_case, tags). A file has path, url, size, and
+optionally size_bytes, sha256, optional. The layout of one file per preset is told in `registry_layout`; each preset's
+mapping goes through `preset.read_preset`, whatever file it stands in.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from modeldeck_events.presets import Category, PresetDefinition, PresetWarning
 
-from catalog import capped_yaml, preset, sharing
+from catalog import capped_yaml, documents, preset, registry_layout, sharing
 from catalog.capped_yaml import Node
 from catalog.fields import Fields, warning
+from catalog.preset import Entry
+from catalog.registry_layout import Entries
 
 MAX_PRESET_BYTES = 512 * 1024
 """One preset travels in one message; NATS takes 1 MiB by default."""
@@ -28,7 +32,7 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ROUTE_WORDS = frozenset(("categories", "queue", "refresh"))
 
 
-class InvalidCatalogError(ValueError):
+class InvalidCatalogError(documents.InvalidDocumentError):
     """The bytes are no catalog: it must never replace one that is. Its code is `invalid_catalog`."""
 
     code = "invalid_catalog"
@@ -48,24 +52,42 @@ class Catalog:
 def parse_catalog(data: bytes) -> Catalog:
     """Return the catalog in `data`; raises InvalidCatalogError when there is not one usable preset in it."""
     try:
-        document = capped_yaml.read(data)
+        found = registry_layout.entries(data)
+    except documents.InvalidDocumentError as error:
+        raise InvalidCatalogError(str(error)) from error
+    entries = found or _one_file(data)
+    warnings = entries.warnings
+    presets, refused = _read_presets(entries.items, _category_types(entries.categories))
+    warnings += refused
+    if not presets:
+        raise InvalidCatalogError(f"none of the {entries.count} presets can be used; the first: {refused[0].message}")
+    presets = _within_message_size(sharing.warn(presets), warnings)
+    categories = _categories(entries.categories, presets, warnings)
+    version, last_updated = _metadata(entries, warnings)
+    return Catalog(version, tuple(presets), categories, last_updated, _capped(warnings))
+
+
+def _one_file(data: bytes) -> Entries:
+    """Return what a catalog in one file holds."""
+    try:
+        document = documents.read(data)
     except capped_yaml.YamlRefusedError as error:
         raise InvalidCatalogError(f"not a usable YAML file: {error}") from error
     root = document.root
     if not isinstance(root, dict):
         raise InvalidCatalogError("the file is empty or no mapping; `presets:` is expected at its top")
-    entries = root.get("presets")
-    if not isinstance(entries, dict) or not entries:
+    found = root.get("presets")
+    if not isinstance(found, dict) or not found:
         raise InvalidCatalogError("`presets` is missing, empty or no mapping from preset id to preset")
     doubled, warnings = _split_duplicates(document.duplicates)
-    presets, refused = _read_presets(entries, _category_types(root), doubled)
-    warnings += refused
-    if not presets:
-        raise InvalidCatalogError(f"none of the {len(entries)} presets can be used; the first: {refused[0].message}")
-    presets = _within_message_size(sharing.warn(presets), warnings)
-    categories = _categories(root, presets, warnings)
-    version, last_updated = _metadata(root, data, len(entries), warnings)
-    return Catalog(version, tuple(presets), categories, last_updated, _capped(warnings))
+    return Entries(
+        count=len(found),
+        items=(Entry(preset_id, node, doubled.get(preset_id, ())) for preset_id, node in found.items()),
+        categories=root.get("categories"),
+        metadata=root.get("metadata"),
+        digest=hashlib.sha256(data).hexdigest(),
+        warnings=warnings,
+    )
 
 
 def _split_duplicates(paths: tuple[capped_yaml.Path, ...]) -> tuple[dict[str, list[str]], list[PresetWarning]]:
@@ -82,15 +104,15 @@ def _split_duplicates(paths: tuple[capped_yaml.Path, ...]) -> tuple[dict[str, li
 
 
 def _read_presets(
-    entries: dict[str, Node], types: dict[str, str], doubled: dict[str, list[str]]
+    entries: Iterable[Entry], types: dict[str, str]
 ) -> tuple[list[PresetDefinition], list[PresetWarning]]:
     presets, refused = [], []
-    for preset_id, entry in entries.items():
+    for entry in entries:
         try:
-            _check_id(preset_id)
-            presets.append(preset.read_preset(preset_id, entry, types=types, doubled=doubled.get(preset_id, ())))
+            _check_id(entry.preset_id)
+            presets.append(preset.read_preset(entry, types=types))
         except preset.PresetRefusedError as error:
-            name = ascii(preset_id if len(preset_id) <= 80 else preset_id[:77] + "...")
+            name = ascii(entry.preset_id if len(entry.preset_id) <= 80 else entry.preset_id[:77] + "...")
             refused.append(warning("invalid_preset", f"the preset {name} is left out: {error}"))
     return presets, refused
 
@@ -114,18 +136,14 @@ def _within_message_size(presets: list[PresetDefinition], warnings: list[PresetW
     return kept
 
 
-def _category_types(root: dict[str, Node]) -> dict[str, str]:
-    categories = root.get("categories")
+def _category_types(categories: Node) -> dict[str, str]:
     if not isinstance(categories, dict):
         return {}
     types = {name: entry.get("type") for name, entry in categories.items() if isinstance(entry, dict)}
     return {name: value for name, value in types.items() if isinstance(value, str)}
 
 
-def _categories(
-    root: dict[str, Node], presets: list[PresetDefinition], warnings: list[PresetWarning]
-) -> tuple[Category, ...]:
-    stated = root.get("categories")
+def _categories(stated: Node, presets: list[PresetDefinition], warnings: list[PresetWarning]) -> tuple[Category, ...]:
     found: dict[str, Category] = {}
     if stated is not None and not isinstance(stated, dict):
         warnings.append(warning("invalid_field", "`categories` is no mapping from name to category; it is not used"))
@@ -149,28 +167,19 @@ def _categories(
     return tuple(found.values())[:MAX_CATEGORIES]
 
 
-def _metadata(
-    root: dict[str, Node], data: bytes, count: int, warnings: list[PresetWarning]
-) -> tuple[str, datetime | None]:
+def _metadata(entries: Entries, warnings: list[PresetWarning]) -> tuple[str, datetime | None]:
     """Return version and date; warns of what does not fit."""
-    node = root.get("metadata")
+    node = entries.metadata
     fields = Fields("metadata", node if isinstance(node, dict) else {})
     if node is not None and not isinstance(node, dict):
         fields.warn("invalid_field", "it is no mapping and not used")
     version = fields.text("version", max_chars=preset.MAX_NAME_CHARS)
-    stated, moment = fields.text("last_updated", max_chars=64), None
-    if stated:
-        try:
-            moment = datetime.fromisoformat(stated)
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            moment = None
-            fields.warn("invalid_field", f"last_updated {stated!a} is no date")
+    last_updated = fields.time("last_updated")
     total = fields.text("total_presets", max_chars=20)
-    if total and total != str(count):
-        fields.warn("count_mismatch", f"total_presets says {total!a}, the file holds {count}")
+    if total and total != str(entries.count):
+        fields.warn("count_mismatch", f"total_presets says {total!a}, the catalog holds {entries.count}")
     warnings.extend(fields.warnings)
-    return version or f"sha256-{hashlib.sha256(data).hexdigest()[:12]}", moment
+    return version or f"sha256-{entries.digest[:12]}", last_updated
 
 
 def _capped(warnings: list[PresetWarning]) -> tuple[PresetWarning, ...]:

@@ -1,43 +1,26 @@
-"""Taking over a catalog: fetch, check, keep a copy, append what changed. A bad source never touches what stands."""
+"""Taking over a catalog of presets: one fact per preset that changed, then one about the whole."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 from modeldeck_events.errors import ConflictError
-from modeldeck_events.message import Event
-from modeldeck_events.presets import (
-    CATALOG_SUBJECT,
-    CatalogRefreshFailed,
-    PresetPublished,
-    PresetWithdrawn,
-    RefreshPresets,
-)
-from modeldeck_events.store import EventStore, Meta
+from modeldeck_events.message import Command, Event
+from modeldeck_events.presets import CATALOG_SUBJECT, CatalogRefreshFailed, PresetPublished, PresetWithdrawn
+from modeldeck_events.store import EventStore
 
 from catalog import changes
-from catalog.copies import Copies, Copy
-from catalog.presets import Catalog, InvalidCatalogError, parse_catalog
+from catalog.copies import Copies
+from catalog.feed import MAX_MESSAGE, TRIES, Feed, RefreshError
+from catalog.presets import Catalog, parse_catalog
 from catalog.publishing import append_all
-from catalog.source import Source, SourceError
+from catalog.source import Source
 from catalog.states import Append, PresetsFold
 
-TRIES = 3
-MAX_MESSAGE = 2000
 _log = structlog.get_logger(__name__)
-
-
-class RefreshError(Exception):
-    """The catalog was not refreshed; `code` is stable, `status` the HTTP status that fits."""
-
-    def __init__(self, message: str, *, code: str, status: int) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +33,10 @@ class Refreshed:
     seq: int
 
 
-class Refresher:
-    """Refreshes the published presets from one source, one refresh at a time.
+class Refresher(Feed[Catalog, Refreshed]):
+    """Refreshes the published presets. A refresh that a person asked for always leaves a fact."""
 
-    `wait_for` returns once `fold` has seen a sequence of the log.
-    """
+    what = "catalog"
 
     def __init__(
         self,
@@ -65,67 +47,14 @@ class Refresher:
         *,
         wait_for: Callable[[int], Awaitable[object]],
     ) -> None:
-        self.problem = ""
-        """Why the last refresh failed; empty when it did not."""
-        self._store = store
+        super().__init__(store, source, copies, wait_for=wait_for)
         self._fold = fold
-        self._source = source
-        self._copies = copies
-        self._wait_for = wait_for
-        self._lock = asyncio.Lock()
 
-    async def load_copy(self) -> None:
-        """Publish the last good copy of this source, so that presets are there before the network is."""
-        copy = await asyncio.to_thread(self._copies.load)
-        if copy is None or copy.source != self._source.name or not self._source.remote:
-            return
-        try:
-            catalog = await asyncio.to_thread(parse_catalog, copy.data)
-        except InvalidCatalogError as error:
-            _log.warning("the kept copy of the catalog is not usable", reason=str(error))
-            return
-        async with self._lock:
-            await self._take_over(catalog, None)
+    def parse(self, data: bytes) -> Catalog:
+        """Return the catalog in `data`."""
+        return parse_catalog(data)
 
-    async def refresh(self, asked: RefreshPresets | None = None) -> Refreshed:
-        """Refresh now; `asked` is the command of a person, whose refresh always leaves a fact.
-
-        Raises RefreshError, UnavailableError when the log is away, ConflictError when another process was quicker
-        each time. What is published stays as it was.
-        """
-        async with self._lock:
-            try:
-                data, etag = await self._fetch()
-                catalog = await asyncio.to_thread(parse_catalog, data)
-                await asyncio.to_thread(self._copies.save, Copy(data, self._source.name, etag))
-            except SourceError as error:
-                problem = RefreshError(str(error), code=error.code, status=error.status)
-            except InvalidCatalogError as error:
-                message = f"{self._source.name}: {error}"
-                problem = RefreshError(message, code=error.code, status=400)
-            except OSError as error:
-                message = f"the copy of the catalog cannot be written: {error.strerror or error}"
-                problem = RefreshError(message, code="copy_unwritable", status=507)
-            else:
-                outcome = await self._take_over(catalog, asked)
-                self._say("")
-                return outcome
-            self._say(str(problem))
-            await self._report(problem, asked)
-            raise problem
-
-    async def _fetch(self) -> tuple[bytes, str]:
-        """Return the source's bytes; those of the kept copy when the source says that it has nothing newer."""
-        copy = await asyncio.to_thread(self._copies.load)
-        mine = copy if copy is not None and copy.source == self._source.name else None
-        fetched = await self._source.fetch(mine.etag if mine else "")
-        if fetched is not None:
-            return fetched.data, fetched.etag
-        if mine is None:
-            raise SourceError(f"{self._source.name} answered 304 unasked", code="upstream_status", status=502)
-        return mine.data, mine.etag
-
-    async def _take_over(self, catalog: Catalog, asked: RefreshPresets | None) -> Refreshed:
+    async def take_over(self, parsed: Catalog, asked: Command | None) -> Refreshed:
         """Append what differs: first the presets, then the fact about the whole, so that every prefix is true."""
         count: Counter[type[Event]] = Counter()
 
@@ -136,53 +65,29 @@ class Refresher:
         actor, asked_id = (asked.actor, asked.command_id) if asked else ("", "")
         last_seq = 0
         for _ in range(TRIES):
-            appends = changes.preset_changes(self._fold, catalog)
+            appends = changes.preset_changes(self._fold, parsed)
             done = await append_all(self._store, appends, actor=actor, correlation_id=asked_id, on_appended=note)
             last_seq = max(last_seq, done.last_seq)
             if not done.conflicts:
                 break
-            await self._catch_up()
+            await self.catch_up()
         else:
             raise ConflictError("another process takes over a catalog at the same time")
         published, withdrawn = count[PresetPublished], count[PresetWithdrawn]
-        summary = changes.summary(catalog, source=self._source.name, published=published, withdrawn=withdrawn)
+        summary = changes.summary(parsed, source=self._source.name, published=published, withdrawn=withdrawn)
         if asked is not None or changes.says_more(summary, self._fold):
-            last_seq = await self._append_about_all(summary, actor=actor, asked_id=asked_id)
-            _log.info("catalog taken over", version=catalog.version, published=published, withdrawn=withdrawn)
-        return Refreshed(catalog, published, withdrawn, last_seq)
+            last_seq = await self._append(summary, asked)
+            _log.info("catalog taken over", version=parsed.version, published=published, withdrawn=withdrawn)
+        return Refreshed(parsed, published, withdrawn, last_seq)
 
-    async def _append_about_all(self, event: Event, *, actor: str, asked_id: str) -> int:
-        """Append a fact about the catalog as a whole; whoever was quicker does not make it less true."""
-        for left in reversed(range(TRIES)):
-            item = changes.append(CATALOG_SUBJECT, CATALOG_SUBJECT, event, self._fold.catalog_seq)
-            meta = Meta("catalog", actor=actor, command_id=asked_id or item.command_id)
-            try:
-                seq = await self._store.append(item.subject, (event,), expected_seq=item.expected_seq, meta=meta)
-            except ConflictError:
-                if not left:
-                    raise
-                await self._catch_up()
-            else:
-                self._fold.note(item.key, seq, event)
-                return seq
-        raise AssertionError  # the loop returns or raises
-
-    async def _report(self, problem: RefreshError, asked: RefreshPresets | None) -> None:
+    async def report(self, problem: RefreshError, asked: Command | None) -> None:
         """Append the failure when a person waits for it, or when it is another one than the log says."""
         event = CatalogRefreshFailed(source=self._source.name, code=problem.code, message=str(problem)[:MAX_MESSAGE])
         known = self._fold.failed
         if asked is not None or known is None or (known.source, known.code) != (event.source, event.code):
-            actor, asked_id = (asked.actor, asked.command_id) if asked else ("", "")
-            await self._append_about_all(event, actor=actor, asked_id=asked_id)
+            await self._append(event, asked)
 
-    async def _catch_up(self) -> None:
-        """Wait until the fold has seen what stands in the log now."""
-        head = await self._store.head()
-        await self._wait_for(head.seq)
-
-    def _say(self, problem: str) -> None:
-        if problem and problem != self.problem:
-            _log.warning("the catalog was not refreshed; the last good one stays", reason=problem)
-        elif self.problem and not problem:
-            _log.info("the catalog can be refreshed again")
-        self.problem = problem
+    async def _append(self, event: Event, asked: Command | None) -> int:
+        seq = await self.append_about_all(CATALOG_SUBJECT, event, asked, seq_of=lambda: self._fold.catalog_seq)
+        self._fold.note(CATALOG_SUBJECT, seq, event)
+        return seq
