@@ -33,7 +33,6 @@ MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|tmp/boot|home/[a-z]+)/")
 NOT_YET_READ = {
     "MODELDECK_EXTRA_MODEL_PATHS": "model folders of an existing ComfyUI",
     "MODELDECK_FEATURED_URL": "featured models",
-    "MODELDECK_TEMPLATE_DIRS": "the template scanner",
 }
 """Names of the contract whose readers come with a later capability; accepted, so one environment fits all versions."""
 

@@ -8,6 +8,7 @@ from modeldeck_events import presets
 from modeldeck_events.presets import RefreshPresets
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
+from modeldeck_events.templates import ScanWorkflow
 
 from catalog.copies import Copies
 from catalog.handlers import Handlers
@@ -18,6 +19,11 @@ from catalog.settings import Settings
 from catalog.source import source_for
 from catalog.states import ModelFilesFold, PresetsFold
 from catalog.watch import Watch
+from catalog.workflows.fold import TemplatesFold
+from catalog.workflows.folders import Root
+from catalog.workflows.handlers import ScanHandler
+from catalog.workflows.loaders import Loaders
+from catalog.workflows.watch import TemplateWatch
 
 
 def build(settings: Settings) -> Service:
@@ -32,9 +38,19 @@ def build(settings: Settings) -> Service:
         marker=RootMarker(settings.folder / "models-folder.json", settings.models),
     )
     finished = FinishedFiles(settings.pool, watch.look_at)
+    templates, loaders = TemplatesFold(settings.pool), Loaders(settings.loaders_file)
+    roots = [Root(name, folder) for name, folder in settings.templates.items()]
+    own_root = None if settings.template_dirs else roots[0].folder
+    template_watch = TemplateWatch(service.store, templates, roots, loaders, make=own_root)
     projector = service.folds(
-        (published, files, finished),
-        subjects=(f"evt.{presets.AGGREGATE}.>", presets.CATALOG_SUBJECT, *files.subjects, finished.subjects),
+        (published, files, finished, templates),
+        subjects=(
+            f"evt.{presets.AGGREGATE}.>",
+            presets.CATALOG_SUBJECT,
+            *files.subjects,
+            finished.subjects,
+            templates.subjects,
+        ),
     )
     finished.begin_after(projector.caught_up)
     refresher = Refresher(
@@ -47,11 +63,16 @@ def build(settings: Settings) -> Service:
     service.command(RefreshPresets)(Handlers(refresher).refresh_presets)
     service.task(Schedule(refresher, interval_s=settings.presets_refresh_s).run, name="refresh presets")
     service.task(watch.run, name="watch the models folder")
+    service.command(ScanWorkflow)(ScanHandler(loaders, files.index).scan_workflow)
+    service.task(template_watch.run, name="watch the templates")
     service.detail = lambda: {
         "presets": sum(1 for _ in published.presets.live()),
         "presets_problem": refresher.problem,
         "model_files": sum(1 for _ in files.files.live()),
         "models_problem": watch.problem,
+        "templates": sum(1 for _ in templates.templates.live()),
+        "templates_scanned": template_watch.scanned_all,
+        "templates_problems": template_watch.problems(),
     }
     return service
 

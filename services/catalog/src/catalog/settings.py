@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Annotated, Any
 
-from modeldeck_events.settings import ServiceSettings
-from pydantic import Field, field_validator
+from modeldeck_events.settings import Folder, ServiceSettings
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import NoDecode
 
 from catalog.source import source_for
+
+DEFAULT_TEMPLATES = "workflows"
+_ROOT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def _folders_by_name(value: Any) -> Any:
+    """Read `a=/x, b=~/y` as a mapping, which a YAML file may give. Names begin ids, so they are plain and unique."""
+    if isinstance(value, str):
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        value = {}
+        for name, equals, folder in ((name.strip(), equals, folder.strip()) for name, equals, folder in pairs):
+            if not (name and equals and folder):
+                raise ValueError(f"{name}{equals}{folder} is not name=folder; write for example comfyui=~/ComfyUI/user")
+            if name in value:
+                raise ValueError(f"the name {name} stands twice; each folder needs a name of its own")
+            value[name] = folder
+    for name in value if isinstance(value, dict) else ():
+        if not _ROOT_NAME.fullmatch(str(name)):
+            raise ValueError(f"{name!a} cannot name a folder: 1 to 64 letters, digits, dots, dashes and underscores")
+    return value
+
+
+FoldersByName = Annotated[dict[str, Folder], NoDecode, BeforeValidator(_folders_by_name)]
 
 
 class Settings(ServiceSettings):
@@ -18,6 +44,11 @@ class Settings(ServiceSettings):
     )
     presets_refresh_s: float = Field(
         21600.0, ge=0, description="seconds between two refreshes of the presets by itself; 0 turns them off"
+    )
+    template_dirs: FoldersByName = Field(
+        default_factory=dict,
+        description="folders with workflows, scanned recursively: `name=folder` pairs, comma separated; default: "
+        "`workflows=<data>/workflows`",
     )
 
     @field_validator("presets_url")
@@ -30,3 +61,13 @@ class Settings(ServiceSettings):
     def folder(self) -> Path:
         """Where the catalog keeps its copies."""
         return self.data_dir / "catalog"
+
+    @property
+    def templates(self) -> dict[str, Path]:
+        """The folders with workflows by the name that begins the ids of what lies there."""
+        return self.template_dirs or {DEFAULT_TEMPLATES: self.data_dir / "workflows"}
+
+    @property
+    def loaders_file(self) -> Path:
+        """Where a person describes the loaders of custom nodes; it may be missing."""
+        return self.data_dir / "loaders.json"
