@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import socket
 import sys
 
@@ -24,6 +25,7 @@ from gateway.health import HealthCheck
 from gateway.inspector import Inspector
 from gateway.live import Answer, Live
 from gateway.routes.downloads import download_queue
+from gateway.routes.models import model_list
 from gateway.routes.presets import category_list, preset_list
 from gateway.routes.workflows import template_list
 from gateway.server import allow_connections, bind, serve
@@ -69,6 +71,7 @@ class App:
             ),
             streams=StreamEndpoint(self.live, self.service.store),
             health=HealthCheck(self.service.bus.request, self.live, self.service.health, settings.pool),
+            connected=lambda: self.service.bus.nc.is_connected,
         )
         self.front = Front(
             host_check=HostCheck(settings.host, loopback=is_loopback(settings.host)),
@@ -93,6 +96,8 @@ class App:
             "/presets": Answer(presets, preset_list),
             "/presets/categories": Answer(presets, category_list),
             "/presets/queue/status": Answer(queue, queue_object),
+            "/models": Answer(topics["models"], model_list, parts=("models", "deleted")),
+            "/storage": Answer(topics["models"], operator.itemgetter("storage"), parts=("storage",)),
             "/workflows/templates": Answer(topics["templates"], template_list),
             "/downloads/queue": Answer(queue, lambda state: download_queue(state, self.boards)),
         }

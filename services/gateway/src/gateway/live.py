@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any, Protocol
 
 import structlog
@@ -22,7 +23,7 @@ from gateway.boards.fold import Boards
 from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame
 from gateway.ids import EventId
 
-STATE_TOPICS = ("queue", "presets", "templates", "resources")
+STATE_TOPICS = ("queue", "presets", "models", "templates", "resources")
 LOG_TOPICS = ("activity", "events")
 TOPICS = STATE_TOPICS + LOG_TOPICS
 
@@ -75,11 +76,16 @@ class Topic:
 
 
 class Answer:
-    """The bytes of a GET whose content depends on one topic, encoded once per version."""
+    """The bytes of a GET whose content depends on one topic, encoded once per version.
 
-    def __init__(self, topic: Topic, render: Callable[[Json], Any]) -> None:
+    With `parts`, it depends on these members of the topic's state only.
+    """
+
+    def __init__(self, topic: Topic, render: Callable[[Json], Any], parts: tuple[str, ...] = ()) -> None:
         self._topic = topic
         self._render = render
+        self._parts = parts
+        self._shown: list[Any] = []
         self._version = -1
         self._body = b""
         self._etag = b""
@@ -87,9 +93,13 @@ class Answer:
     def current(self) -> tuple[bytes, bytes]:
         """Return body and ETag; equal bodies have equal tags, on any gateway and after any restart."""
         if self._version != self._topic.version:
-            self._body = encode(self._render(self._topic.published))
-            self._etag = etag(self._body)
             self._version = self._topic.version
+            state = self._topic.published
+            parts = [state.get(name) for name in self._parts]
+            if not parts or any(new is not old for new, old in zip_longest(parts, self._shown, fillvalue=())):
+                self._body = encode(self._render(state))
+                self._etag = etag(self._body)
+                self._shown = parts
         return self._body, self._etag
 
 
@@ -106,6 +116,7 @@ class Live:
         self.topics = {
             "queue": Topic("queue", boards.queue.state),
             "presets": Topic("presets", boards.presets.state),
+            "models": Topic("models", boards.models.state),
             "templates": Topic("templates", boards.templates.state),
             "resources": Topic("resources", boards.resources.state),
         }
@@ -200,7 +211,9 @@ class Live:
         while True:
             await asyncio.sleep(_AGE_S)
             if self.boards.resources.age(datetime.now(UTC)):
+                self.boards.models.disks_changed()
                 self.boards.mark("resources")
+                self.boards.mark("models")
                 self.publish()
 
     def _arm(self, delay_s: float) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 from modeldeck_events.store import EpochChangedError, Record
 
-from gateway.boards.board import Json
+from gateway.boards.board import Board, Json
 from gateway.boards.fold import Boards
 from gateway.context import Gateway, ReadyDep
 from gateway.problems import ProblemError, away
@@ -41,7 +41,13 @@ class View:
         if name == "resources":
             raise ProblemError(422, "not_kept", "Resources of the past are in /system/resources/history, for an hour.")
         past = self._past
-        return {"queue": past.queue.state, "presets": past.presets.state, "templates": past.templates.state}[name]()
+        boards: dict[str, Board] = {
+            "queue": past.queue,
+            "presets": past.presets,
+            "models": past.models,
+            "templates": past.templates,
+        }
+        return boards[name].state()
 
 
 async def view(
