@@ -13,17 +13,19 @@ from modeldeck_events.store import Record
 from gateway.boards.activity import Activity
 from gateway.boards.board import Board
 from gateway.boards.downloads import Downloads
+from gateway.boards.featured import Featured
 from gateway.boards.library import Library
 from gateway.boards.models import Models
 from gateway.boards.needs import Needs
 from gateway.boards.presets import Presets
 from gateway.boards.queue import Queue
+from gateway.boards.repositories import Repositories
 from gateway.boards.resources import Resources
 from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
 
 _DOWNLOAD_TOPICS = frozenset({"queue", "presets"})
-_FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models"})
+_FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models", "featured"})
 SCHEMA = 1
 """Version of the saved form as a whole; the boards' own versions are added to it."""
 
@@ -45,6 +47,8 @@ class Boards:
         self.library = Library(self.downloads, pool=pool)
         self.presets = Presets(self.downloads, self.library, pool=pool)
         self.templates = Templates(self.library, pool=pool)
+        self.repositories = Repositories(self.downloads, self.library, pool=pool)
+        self.featured = Featured(self.repositories)
         self.studio = Studio()
         self.activity = Activity(self.downloads)
         self.resources = Resources(pool=pool)
@@ -80,6 +84,8 @@ class Boards:
             self.templates.apply(record)
             self.studio.apply(record)
         self.models.apply(record)
+        if self.repositories.apply(record) | self.featured.apply(record) or isinstance(event, DownloadEvent):
+            self._dirty.add("featured")
         self.activity.apply(record)
 
     def read(self, reading: Reading) -> None:
@@ -139,6 +145,8 @@ class Boards:
             "queue": self.queue,
             "presets": self.presets,
             "templates": self.templates,
+            "repositories": self.repositories,
+            "featured": self.featured,
             "studio": self.studio,
             "models": self.models,
             "activity": self.activity,
