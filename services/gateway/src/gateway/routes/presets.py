@@ -6,16 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from modeldeck_events import downloads as d
-from modeldeck_events.presets import PresetDefinition, RefreshPresets
+from modeldeck_events.presets import PresetDefinition, RefreshPresets, UninstallPreset
 
 from gateway.boards.queue import queue_object
 from gateway.context import Gateway, ReadyDep, Writer, WriterDep, json_answer, read_answer
 from gateway.past import ViewDep
 from gateway.problems import ProblemError, not_found
+from gateway.routes.models import NeededBy
 from gateway.routes.shapes import CONFLICT, NOT_FOUND, Outcome, Plan, QueueObject, Shape, Warned
 
 REFRESH_S = 35.0
 """The catalog may take 30 s to fetch its source (R-070)."""
+UNINSTALL_S = 30.0
+"""Deleting large files may take its time."""
 
 router = APIRouter(prefix="/presets", tags=["presets"])
 
@@ -87,6 +90,22 @@ class Refreshed(Shape):
     version: str
 
 
+class KeptFile(Shape):
+    """A file that an uninstalled preset named and that was left, because of these."""
+
+    path: str
+    needed_by: list[NeededBy]
+
+
+class Uninstalled(Shape):
+    """What an uninstallation did."""
+
+    preset_id: str
+    deleted: list[str]
+    freed_bytes: int
+    kept: list[KeptFile]
+
+
 class PresetOutcome(Outcome):
     """What became of a command about a preset."""
 
@@ -146,6 +165,15 @@ async def get_preset(request: Request, view: ViewDep, preset_id: str) -> Respons
     if found is None:
         raise _unknown(preset_id)
     return read_answer(request, found)
+
+
+@router.delete("/{preset_id}", response_model=Uninstalled, responses=NOT_FOUND | CONFLICT)
+async def uninstall(gateway: ReadyDep, writer: WriterDep, preset_id: str) -> Response:
+    """Delete the preset's files, but none that something else needs; 404 when nothing of it is there, 409 while its
+    download is open.
+    """
+    command = UninstallPreset(pool=gateway.settings.pool, preset_id=preset_id, **writer.ids)
+    return json_answer((await writer.run(command, timeout_s=UNINSTALL_S)).data)
 
 
 @router.post("/{preset_id}/install", response_model=PresetOutcome, responses=NOT_FOUND | CONFLICT)
