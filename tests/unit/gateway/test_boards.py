@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from gateway.boards.activity import only
 from gateway.boards.fold import Boards
 from gateway.boards.queue import queue_object
 from modeldeck_events import downloads as d
@@ -373,6 +374,10 @@ class TestActivity:
         boards = folded(queued("one"), started("one"), d.DownloadFailed(download_id="one", attempt=1, failure=FAILURE))
         newest, *_, oldest = boards.activity.state()["activities"]
         assert newest == {
+            "event_type": "modeldeck.download.failed.v1",
+            "actor_user_id": "local",
+            "source_entity_type": "download",
+            "source_entity_id": "one",
             "id": "dl_3",
             "type": "download",
             "category": "job",
@@ -423,7 +428,7 @@ class TestActivity:
         ]
         assert (entries[2]["type"], entries[2]["link"]) == ("generation", "/gallery?item=a%2F1")
         assert (entries[0]["project_id"], "project_id" in entries[1]) == ("film", False)
-        assert len(boards.activity.newest("local", limit=9, category="generation")) == 4
+        assert len(boards.activity.newest("local", limit=9, wanted=only("generation", None))) == 4
 
     def test_clearing_hides_for_that_user_only(self) -> None:
         boards = folded(queued("one"), ActivityCleared(user_id="local", up_to_seq=1), started("one"))
@@ -432,7 +437,7 @@ class TestActivity:
 
     @pytest.mark.parametrize("category", ["job", "download", "model"])
     def test_categories_of_every_vocabulary_select(self, category: str) -> None:
-        assert len(folded(queued("one")).activity.newest("local", limit=9, category=category)) == 1
+        assert len(folded(queued("one")).activity.newest("local", limit=9, wanted=only(category, None))) == 1
         assert not folded(queued("one")).activity.newest("local", limit=9, category="review")
 
 

@@ -12,12 +12,25 @@ from starlette.exceptions import HTTPException
 from gateway import docs_page, validation
 from gateway.context import Gateway
 from gateway.problems import MEDIA_TYPE, ProblemError, away, internal
-from gateway.routes import activity, downloads, log, models, operations, presets, session, storage, system, workflows
+from gateway.routes import (
+    activity,
+    dashboard,
+    downloads,
+    log,
+    models,
+    operations,
+    presets,
+    publish,
+    session,
+    storage,
+    system,
+    workflows,
+)
 from gateway.routes.shapes import PROBLEMS
 
 API = "/api/v1"
 MAX_ERRORS = 20
-GROUPS = (presets, downloads, models, storage, workflows, activity, system, log, session)
+GROUPS = (presets, downloads, models, storage, workflows, dashboard, activity, system, publish, log, session)
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
 _DETAILS = {
     400: "The body cannot be read as JSON.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -34,6 +35,8 @@ class Gateway:
     auth: Authenticator
     streams: StreamEndpoint
     health: HealthCheck
+    connected: Callable[[], bool]
+    """Whether the log can be reached at present."""
 
 
 def _gateway(request: Request) -> Gateway:

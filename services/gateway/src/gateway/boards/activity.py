@@ -22,13 +22,15 @@ from modeldeck_events.subjects import untoken
 from gateway.boards import words
 from gateway.boards.board import Json, known
 from gateway.boards.downloads import Downloads
+from gateway.boards.studio import telling
 
 KEPT = 1000
-SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>", "evt.generation.>")
+SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>", "evt.generation.>", *telling.SUBJECTS)
 """Where the facts stand that can become entries."""
 
 Named = Callable[[str], d.Target | None]
 """Finds the target of a download id."""
+Wanted = Callable[[Json], bool]
 
 
 class Told(NamedTuple):
@@ -47,7 +49,14 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
 
 def entry(record: Record, named: Named) -> Json | None:
     """Return the feed's entry for a fact, None when a person need not know."""
+    data = _entry(record, named)
+    return data and known(event_type=record.type, actor_user_id=record.actor or None) | data
+
+
+def _entry(record: Record, named: Named) -> Json | None:
     event = record.event
+    if type(event) in telling.TELLING:
+        return telling.entry(record)
     if isinstance(event, d.DownloadEvent):
         told = _tell_download(event)
         return _download_entry(record, event, told, named) if told else None
@@ -104,16 +113,16 @@ class Activity:
         return self._cleared.get(user, 0)
 
     def newest(
-        self, user: str, *, limit: int, before: int | None = None, category: str | None = None
+        self, user: str, *, limit: int, before: int | None = None, wanted: Wanted = lambda _data: True
     ) -> Sequence[Entry]:
-        """Return up to `limit` entries older than `before`, newest first, of those that are kept here."""
+        """Return up to `limit` wanted entries older than `before`, newest first, of those that are kept here."""
         hidden = self.cleared(user)
         found: list[Entry] = []
         for item in reversed(self._entries):
             if item.seq <= hidden or len(found) == limit:
                 break
             said = _say(item)
-            if (before is None or item.seq < before) and in_category(said.data, category):
+            if (before is None or item.seq < before) and wanted(said.data):
                 found.append(said)
         return found
 
@@ -164,9 +173,12 @@ def _say(item: Entry | _Unsaid) -> Entry:
     return Entry(item.seq, data or {})
 
 
-def in_category(data: Json, category: str | None) -> bool:
-    """Tell whether an entry belongs to a category of any of the vocabularies (C-06)."""
-    return category is None or category in _vocabulary(data)
+def only(category: str | None, project_id: str | None) -> Wanted:
+    """Return a test for entries of a category of any of the vocabularies (C-06), of a project; None means any."""
+    return lambda data: (
+        (category is None or category in _vocabulary(data))
+        and (project_id is None or data.get("project_id") == project_id)
+    )
 
 
 def _vocabulary(data: Json) -> tuple[str, ...]:
@@ -191,6 +203,7 @@ _TELLING: frozenset[type] = frozenset(
         p.CatalogRefreshed,
         p.CatalogRefreshFailed,
         s.MessageDeadLettered,
+        *telling.TELLING,
     }
 )
 """The types for which `entry` has something to say."""
@@ -247,6 +260,8 @@ def _generation_entry(record: Record, event: g.GenerationEvent, told: Told) -> J
         subtitle=told.subtitle,
         timestamp=words.time(record.time),
         link=f"/gallery?item={quote(event.generation_id, safe='')}",
+        source_entity_type="generation",
+        source_entity_id=event.generation_id,
         generation_id=event.generation_id,
         project_id=event.project_id or None,
     )
@@ -266,6 +281,8 @@ def _download_entry(record: Record, event: d.DownloadEvent, told: Told, named: N
         subtitle=told.subtitle,
         timestamp=words.time(record.time),
         link=link,
+        source_entity_type="download",
+        source_entity_id=event.download_id,
         download_id=event.download_id,
         preset_id=name if kind == "preset" else None,
     )

@@ -58,15 +58,13 @@ async def page(  # noqa: PLR0913, PLR0917 - the query parameters of the contract
     project_id: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """Return one page, newest first; the cursor stays right while new entries come."""
-    if project_id is not None:  # no source of entries with a project has been connected
-        return read_answer(request, {"activities": []})
     before = _position(cursor) if cursor else None
-    board = view.boards.activity
-    found = [(e.seq, e.data) for e in board.newest(principal.name, limit=limit + 1, before=before, category=category)]
+    board, wanted = view.boards.activity, activity.only(category, project_id)
+    found = [(e.seq, e.data) for e in board.newest(principal.name, limit=limit + 1, before=before, wanted=wanted)]
     oldest: int | None = None
     if len(found) <= limit and board.complete_after > board.cleared(principal.name):
         start = min(before or board.complete_after + 1, board.complete_after + 1)
-        older, oldest = await _older(gateway, start, limit + 1 - len(found), category, board.cleared(principal.name))
+        older, oldest = await _older(gateway, start, limit + 1 - len(found), wanted, board.cleared(principal.name))
         found += older
     body: Json = {"activities": [data for _, data in found[:limit]]}
     if len(found) > limit:
@@ -95,7 +93,7 @@ async def clear(gateway: ReadyDep, principal: PrincipalDep) -> Response:
 
 
 async def _older(
-    gateway: Gateway, before: int, limit: int, category: str | None, hidden: int
+    gateway: Gateway, before: int, limit: int, wanted: activity.Wanted, hidden: int
 ) -> tuple[list[tuple[int, Json]], int | None]:
     """Read entries older than `before` from the log, newest first, and how far was looked when more may come."""
     found: list[tuple[int, Json]] = []
@@ -105,7 +103,7 @@ async def _older(
         records = await gateway.store.read(after=start, limit=_WINDOW, subjects=activity.SUBJECTS)
         for record in reversed([r for r in records if r.seq < before]):
             data = activity.entry(record, named)
-            if data is not None and activity.in_category(data, category):
+            if data is not None and wanted(data):
                 found.append((record.seq, data))
                 if len(found) == limit:
                     return found, None
