@@ -438,7 +438,7 @@ class TestActivity:
     @pytest.mark.parametrize("category", ["job", "download", "model"])
     def test_categories_of_every_vocabulary_select(self, category: str) -> None:
         assert len(folded(queued("one")).activity.newest("local", limit=9, wanted=only(category, None))) == 1
-        assert not folded(queued("one")).activity.newest("local", limit=9, category="review")
+        assert not folded(queued("one")).activity.newest("local", limit=9, wanted=only("review", None))
 
 
 class TestResources:
