@@ -16,7 +16,9 @@ from gateway.routes import (
     activity,
     dashboard,
     downloads,
+    hub,
     log,
+    modelfiles,
     models,
     operations,
     presets,
@@ -30,7 +32,21 @@ from gateway.routes.shapes import PROBLEMS
 
 API = "/api/v1"
 MAX_ERRORS = 20
-GROUPS = (presets, downloads, models, storage, workflows, dashboard, activity, system, publish, log, session)
+GROUPS = (
+    presets,
+    downloads,
+    models,
+    storage,
+    modelfiles,
+    hub,
+    workflows,
+    dashboard,
+    activity,
+    system,
+    publish,
+    log,
+    session,
+)
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
 _DETAILS = {
     400: "The body cannot be read as JSON.",

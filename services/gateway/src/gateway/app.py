@@ -25,6 +25,7 @@ from gateway.health import HealthCheck
 from gateway.inspector import Inspector
 from gateway.live import Answer, Live
 from gateway.routes.downloads import download_queue
+from gateway.routes.modelfiles import featured_list
 from gateway.routes.models import model_list
 from gateway.routes.presets import category_list, preset_list
 from gateway.routes.workflows import template_list
@@ -99,6 +100,7 @@ class App:
             "/models": Answer(topics["models"], model_list, parts=("models", "deleted")),
             "/storage": Answer(topics["models"], operator.itemgetter("storage"), parts=("storage",)),
             "/workflows/templates": Answer(topics["templates"], template_list),
+            "/featured-models": Answer(topics["featured"], featured_list),
             "/downloads/queue": Answer(queue, lambda state: download_queue(state, self.boards)),
         }
 

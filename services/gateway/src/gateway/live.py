@@ -23,13 +23,16 @@ from gateway.boards.fold import Boards
 from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame
 from gateway.ids import EventId
 
-STATE_TOPICS = ("queue", "presets", "models", "templates", "resources")
+DERIVED_TOPICS = ("stats", "overview", "active-tasks", "project-progress", "disk-health")
+"""Numbers over several boards: reckoned anew at most every DERIVED_S, however much happens."""
+STATE_TOPICS = ("queue", "presets", "models", "templates", "featured", "resources", *DERIVED_TOPICS)
 LOG_TOPICS = ("activity", "events")
 TOPICS = STATE_TOPICS + LOG_TOPICS
 
 HEARTBEAT_S = 10
 _BEAT_S = 8.0
 _AGE_S = 2.0
+DERIVED_S = 0.25
 _GATHER_S = 0.02
 """Readings that come within this time are shown in one delta."""
 
@@ -118,8 +121,16 @@ class Live:
             "presets": Topic("presets", boards.presets.state),
             "models": Topic("models", boards.models.state),
             "templates": Topic("templates", boards.templates.state),
+            "featured": Topic("featured", boards.featured.state),
             "resources": Topic("resources", boards.resources.state),
+            "stats": Topic("stats", lambda: stats(boards)),
+            "overview": Topic("overview", self._overview),
+            "active-tasks": Topic("active-tasks", lambda: {"tasks": by_id(tasks(boards, RECENT))}),
+            "project-progress": Topic("project-progress", boards.studio.projects.state),
+            "disk-health": Topic("disk-health", lambda: disk_health(boards)),
         }
+        self._late: set[str] = set()
+        self._derived_at = 0.0
         self.position = Position("", 0)
         self.caught_up = asyncio.Event()
         self.cut_off = 0
@@ -248,10 +259,12 @@ class Live:
         return frames
 
     def _publish(self, frames: list[tuple[str, bytes]]) -> None:
-        changed = self.boards.take_changes(asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        changed = self.boards.take_changes(now)
+        topics = changed.topics | self._take_derived(changed.topics, now)
         event_id = str(EventId(*self.position))
         for name in STATE_TOPICS:
-            if name in changed.topics:
+            if name in topics:
                 patch = self.topics[name].publish()
                 if patch:
                     frames.append((name, frame("delta", encode({"topic": name, "data": patch}), event_id)))
@@ -259,6 +272,9 @@ class Live:
             self._send(frames)
         if changed.next_due is not None:
             self._arm(max(0.0, changed.next_due - asyncio.get_running_loop().time()))
+
+    def _take_derived(self, changed: frozenset[str], now: float) -> frozenset[str]:
+        pass
 
     def _send(self, frames: list[tuple[str, bytes]]) -> None:
         slow: list[Stream] = []

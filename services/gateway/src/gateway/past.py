@@ -46,6 +46,7 @@ class View:
             "presets": past.presets,
             "models": past.models,
             "templates": past.templates,
+            "featured": past.featured,
         }
         return boards[name].state()
 

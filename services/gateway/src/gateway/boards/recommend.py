@@ -8,15 +8,19 @@ only on a machine without one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from modeldeck_events.repositories import Variant
+
 from gateway.boards import words
+from gateway.boards.board import Json
 
 OVERHEAD_FACTOR = 1.2
 OVERHEAD_BYTES = 1_000_000_000
 NEUTRAL_BITS = 4
 FULL_BITS = 16
+_MAIN_FOLDERS = frozenset({"checkpoints", "diffusion_models", "unet", "llm"})
 _COMPANIONS = ("mmproj", "imatrix")
 """Files beside a model's weights that have the form of a model: its eyes, and the statistics of its quantization."""
 
@@ -46,6 +50,35 @@ class Recommendation(NamedTuple):
     filename: str
     reason: str
     fits_in: FitsIn | None
+
+
+def candidates(variants: Iterable[Variant]) -> list[Candidate]:
+    """Return the variants among which a repository lets choose: its GGUF files if it has any, else those that belong
+    where whole models go (not the text encoders and VAEs beside them), else all.
+    """
+    models = [variant for variant in variants if variant.role != "projector"]
+    ggufs = [variant for variant in models if variant.filename.lower().endswith(".gguf")]
+    whole = [variant for variant in models if variant.path.partition("/")[0] in _MAIN_FOLDERS]
+    return [
+        Candidate(
+            v.filename,
+            v.size_bytes,
+            v.quantization.bits if v.quantization else None,
+            v.quantization.method if v.quantization else "",
+        )
+        for v in ggufs or whole or models
+    ]
+
+
+def machine_of(resources: Json) -> Machine:
+    """Return the memory of a host from its resources as the API tells them (R-120)."""
+    devices = [d for d in resources.get("gpu", {}).get("devices", ()) if d.get("memory_total_bytes")]
+    largest: Json = max(devices, key=lambda device: device["memory_total_bytes"], default={})
+    return Machine(
+        gpu_bytes=largest.get("memory_total_bytes"),
+        gpu_name=largest.get("name", ""),
+        ram_bytes=resources.get("memory", {}).get("total"),
+    )
 
 
 def needed_bytes(size_bytes: int) -> int:

@@ -65,9 +65,7 @@ class Repositories:
         event = record.event
         if isinstance(event, RepositoryDescribed):
             self._describe(event.repository)
-        elif isinstance(event, _OF_FILES) and event.pool == self._pool:
-            self._touch(event.path)
-        elif isinstance(event, DownloadFileCompleted):
+        elif isinstance(event, DownloadFileCompleted) or (isinstance(event, _OF_FILES) and event.pool == self._pool):
             self._touch(event.path)
         else:
             return False

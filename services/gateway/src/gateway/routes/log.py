@@ -12,9 +12,11 @@ from gateway.ids import EventId
 from gateway.live import STATE_TOPICS
 from gateway.past import ViewDep
 from gateway.problems import ProblemError
+from gateway.routes.modelfiles import FeaturedModel
 from gateway.routes.presets import Preset, PresetCategory
 from gateway.routes.shapes import ActiveDownload, AfterSeq, EndedDownload, Event, Shape, WaitingDownload, Warned
 from gateway.routes.system import Resources
+from gateway.routes.workflows import Skipped, Template
 
 _PAGE = 500
 _MAX_PAGES = 20
@@ -57,11 +59,31 @@ class PresetsTopic(Shape):
     warnings: list[Warned]
 
 
+class TemplatesTopic(Shape):
+    """The workflow templates by id; `compatible` is how many of them can run."""
+
+    templates: dict[str, Template]
+    total: int
+    compatible: int
+    skipped: dict[str, Skipped]
+
+
+class FeaturedTopic(Shape):
+    """The featured models by id."""
+
+    models: dict[str, FeaturedModel]
+    last_updated: str | None = None
+    source: str | None = None
+    warnings: list[Warned] | None = None
+
+
 class States(Shape):
     """The present states of the topics that were asked for."""
 
     queue: QueueTopic | None = None
     presets: PresetsTopic | None = None
+    templates: TemplatesTopic | None = None
+    featured: FeaturedTopic | None = None
     resources: Resources | None = None
 
 

@@ -20,6 +20,9 @@ from gateway.boards.board import known
 from gateway.context import Gateway, Writer
 from gateway.problems import ProblemError, away
 
+LINK_S = 30.0
+"""Linking across a slow volume may take its time."""
+
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a missing file can be had: by the workflow's own word, from a preset that has it, a known repository, or
@@ -147,12 +150,12 @@ class _Asked:
         """Return who asks and the id of the command about one file."""
         return self._writer.ids_of(path)
 
-    async def run(self, command: Command) -> Reply:
+    async def run(self, command: Command, **options: Any) -> Reply:
         problem = self._away.get(command.SERVICE)
         if problem is not None:
             raise problem
         try:
-            return await self._writer.run(command)
+            return await self._writer.run(command, **options)
         except ProblemError as error:
             if error.status == 503:
                 self._away[command.SERVICE] = error
@@ -173,5 +176,5 @@ async def _link(gateway: Gateway, asked: _Asked, file: PlannedFile, from_path: s
     command = LinkModelFile(
         pool=gateway.settings.pool, path=file.path, from_path=from_path, **asked.ids(f"link {file.path}")
     )
-    await asked.run(command)
+    await asked.run(command, timeout_s=LINK_S)
     return {"path": file.path, "from_path": from_path}
