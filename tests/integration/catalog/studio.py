@@ -52,6 +52,41 @@ async def upstream() -> AsyncIterator[Upstream]:
         await runner.cleanup()
 
 
+@dataclass
+class UpstreamFolder:
+    """A web server that serves a folder's files; the one named `broken` gives a 500."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    broken: str = ""
+    url: str = ""
+    asked: list[int] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        name = request.path.removeprefix("/folder/")
+        text = self.files.get(name)
+        etag = f'"{hashlib.sha256((text or "").encode()).hexdigest()}"'
+        same = request.headers.get("If-None-Match") == etag
+        status = 500 if name == self.broken else 404 if text is None else 304 if same else 200
+        self.asked.append(status)
+        return web.Response(status=status, text=text if status == 200 else None, headers={"ETag": etag})
+
+
+@asynccontextmanager
+async def upstream_folder() -> AsyncIterator[UpstreamFolder]:
+    """Run the web server; its URL is that of the folder."""
+    folder = UpstreamFolder()
+    app = web.Application()
+    app.router.add_get("/folder/{tail:.*}", folder.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    folder.url = f"http://127.0.0.1:{runner.addresses[0][1]}/folder/"
+    try:
+        yield folder
+    finally:
+        await runner.cleanup()
+
+
 class Studio:
     """One catalog process's worth of service, and a client beside it."""
 

@@ -9,6 +9,7 @@ import pytest
 from catalog.watch import CHECK_S
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
+from modeldeck_events.presets import EVENTS as PRESET_EVENTS
 from modeldeck_events.presets import (
     CatalogRefreshed,
     CatalogRefreshFailed,
@@ -16,13 +17,16 @@ from modeldeck_events.presets import (
     PresetWithdrawn,
     RefreshPresets,
 )
+from modeldeck_events.repositories import FeaturedModel, FeaturedPublished, FeaturedRefreshFailed, RefreshFeatured
 from modeldeck_events.system import Health
 
-from tests.integration.catalog.studio import Studio, Upstream, studio, upstream
+from tests.integration.catalog.studio import Studio, Upstream, studio, upstream, upstream_folder
 from tests.support.nats import LocalServer
 from tests.unit.catalog.samples import TRAPS, one_preset
 
 ASK_S = 35.0
+REGISTRY = '{"version": "9", "presets": {"a": {"path": "presets/a/preset.yaml"}, "b": {"path": "presets/b.yaml"}}}'
+PRESET = "version: 1.1.0\nfiles:\n- {path: vae/x.bin, url: 'https://h.example/x.bin'}\n"
 
 
 @pytest.fixture
@@ -39,7 +43,11 @@ async def deck(nats_server: LocalServer, tmp_path: Path, origin: Upstream) -> As
 
 
 def refreshed(events: list[Event]) -> bool:
-    return any(isinstance(event, CatalogRefreshed) for event in events)
+    return {CatalogRefreshed, FeaturedPublished} <= {type(event) for event in events}
+
+
+def of_presets(events: list[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, PRESET_EVENTS)]
 
 
 def told(events: list[Event], path: str) -> list[type]:
@@ -55,7 +63,7 @@ async def ask(deck: Studio, command_id: str = "c") -> dict[str, object]:
 async def test_presets_are_there_soon_after_the_start(deck: Studio) -> None:
     async with deck.running() as service:
         events = await deck.wait_for(refreshed)
-        assert [type(event) for event in events] == [PresetPublished] * 8 + [CatalogRefreshed]
+        assert [type(event) for event in of_presets(events)] == [PresetPublished] * 8 + [CatalogRefreshed]
         reply = await deck.client.request(Health(), service="catalog")
         assert reply.ok
         assert service.projectors[0].errors == 0
@@ -150,15 +158,65 @@ async def test_a_file_is_a_source_too(nats_server: LocalServer, tmp_path: Path) 
     file.write_bytes(one_preset())
     async with studio(nats_server.url, tmp_path, presets_url=str(file)) as deck, deck.running():
         events = await deck.wait_for(refreshed)
-        assert isinstance(events[-1], CatalogRefreshed)
-        assert events[-1].source == str(file)
+        last = of_presets(events)[-1]
+        assert isinstance(last, CatalogRefreshed)
+        assert last.source == str(file)
+
+
+async def test_a_registry_with_a_file_per_preset_is_a_source_too(nats_server: LocalServer, tmp_path: Path) -> None:
+    async with upstream_folder() as site:
+        site.files = {"registry.json": REGISTRY, "presets/a/preset.yaml": PRESET, "presets/b.yaml": PRESET}
+        async with studio(nats_server.url, tmp_path, presets_url=site.url) as deck, deck.running():
+            events = await deck.wait_for(refreshed)
+            found = {event.preset.id: event.preset for event in events if isinstance(event, PresetPublished)}
+            assert {name: preset.version for name, preset in found.items()} == {"a": "1.1.0", "b": "1.1.0"}
+            head = len(events)
+            site.asked.clear()
+            assert (await ask(deck))["total_presets"] == 2
+            assert site.asked == [304, 304, 304]
+            assert [type(event) for event in await deck.events(head)] == [CatalogRefreshed]
+            site.files["presets/b.yaml"] = PRESET.replace("1.1.0", "1.2.0")
+            site.broken = "presets/a/preset.yaml"
+            assert (await ask(deck, "half"))["status"] == 500
+            site.broken = ""
+            assert (await ask(deck, "whole"))["ok"]
+            new = of_presets(await deck.events(head + 1))
+            assert [type(event) for event in new] == [CatalogRefreshFailed, PresetPublished, CatalogRefreshed]
+        assert (deck.settings.folder / "presets.yaml").is_file()
+        assert b"1.1.0" in (deck.settings.folder / "presets.yaml.bak").read_bytes()
+    await nats_server.stop()
+    nats_server.wipe()
+    await nats_server.start()
+    async with studio(nats_server.url, tmp_path, presets_url=site.url) as deck, deck.running():
+        events = await deck.wait_for(lambda events: any(isinstance(event, CatalogRefreshed) for event in events))
+        found = {event.preset.id: event.preset for event in events if isinstance(event, PresetPublished)}
+        assert found["b"].version == "1.2.0", "the copy fills a new log while the registry is away"
+
+
+async def test_the_featured_list_follows_its_source(nats_server: LocalServer, tmp_path: Path, origin: Upstream) -> None:
+    origin.data = b"models: [{repo: a/b}]"
+    async with studio(nats_server.url, tmp_path, featured_url=origin.url) as deck, deck.running():
+        head = len(await deck.wait_for(refreshed))
+        origin.data = b"models: [{repo: a/c}]"
+        reply = await deck.client.request(RefreshFeatured(command_id="1", actor="anna"), ASK_S)
+        assert (reply.ok, reply.data["total"]) == (True, 1)
+        origin.status = 503
+        reply = await deck.client.request(RefreshFeatured(command_id="2", actor="anna"), ASK_S)
+        assert (reply.ok, reply.code, reply.status) == (False, "upstream_status", 503)
+        (published, failed) = await deck.events(head)
+        assert isinstance(published, FeaturedPublished)
+        assert published.models == (FeaturedModel(id="a/c", name="c", repo="a/c"),)
+        assert isinstance(failed, FeaturedRefreshFailed)
 
 
 async def test_the_starter_catalog_comes_without_a_setting(nats_server: LocalServer, tmp_path: Path) -> None:
     async with studio(nats_server.url, tmp_path) as deck, deck.running():
         events = await deck.wait_for(refreshed)
-        assert isinstance(events[-1], CatalogRefreshed)
-        assert (events[-1].source, events[-1].total_presets >= 12) == ("starter", True)
+        last = of_presets(events)[-1]
+        assert isinstance(last, CatalogRefreshed)
+        assert (last.source, last.total_presets >= 12) == ("starter", True)
+        (featured,) = [event for event in events if isinstance(event, FeaturedPublished)]
+        assert (featured.source, len(featured.models) >= 6, featured.warnings) == ("starter", True, ())
 
 
 async def test_the_models_folder_is_watched(deck: Studio) -> None:

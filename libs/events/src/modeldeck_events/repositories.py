@@ -86,7 +86,9 @@ class RepositoryDescribed(Event, frozen=True, kw_only=True):
 
 
 class FeaturedModel(Message, frozen=True, kw_only=True):
-    """A model that the featured list recommends (R-165, R-166); `filename` is the recommended variant."""
+    """A model that the featured list recommends (R-165, R-166); `filename` is the recommended variant. Counts, stars
+    and the size category are as the list states them.
+    """
 
     id: str
     name: str
@@ -98,6 +100,8 @@ class FeaturedModel(Message, frozen=True, kw_only=True):
     downloads: int | None = None
     downloads_24h: int | None = None
     likes: int | None = None
+    stars: int | None = None
+    size_category: str | None = None
     model_type: str | None = None
     family: str | None = None
     links: dict[str, str] = msgspec.field(default_factory=dict)

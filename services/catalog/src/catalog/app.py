@@ -6,12 +6,16 @@ import sys
 
 from modeldeck_events import presets
 from modeldeck_events.presets import RefreshPresets
+from modeldeck_events.repositories import RefreshFeatured
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
 from modeldeck_events.templates import ScanWorkflow
 
+from catalog import registry_layout
 from catalog.copies import Copies
-from catalog.handlers import Handlers
+from catalog.featured.fold import FeaturedFold
+from catalog.featured.refresh import FeaturedRefresher
+from catalog.handlers import FeaturedHandlers, Handlers
 from catalog.policies import FinishedFiles, Schedule
 from catalog.refresh import Refresher
 from catalog.root_marker import RootMarker
@@ -42,11 +46,13 @@ def build(settings: Settings) -> Service:
     roots = [Root(name, folder) for name, folder in settings.templates.items()]
     own_root = None if settings.template_dirs else roots[0].folder
     template_watch = TemplateWatch(service.store, templates, roots, loaders, make=own_root)
+    featured = FeaturedFold()
     projector = service.folds(
-        (published, files, finished, templates),
+        (published, featured, files, finished, templates),
         subjects=(
             f"evt.{presets.AGGREGATE}.>",
             presets.CATALOG_SUBJECT,
+            featured.subjects,
             *files.subjects,
             finished.subjects,
             templates.subjects,
@@ -56,11 +62,20 @@ def build(settings: Settings) -> Service:
     refresher = Refresher(
         service.store,
         published,
-        source_for(settings.presets_url),
+        source_for(settings.presets_url, members=registry_layout.members),
         Copies(settings.folder),
         wait_for=projector.wait_for,
     )
     service.command(RefreshPresets)(Handlers(refresher).refresh_presets)
+    featured_feed = FeaturedRefresher(
+        service.store,
+        featured,
+        source_for(settings.featured_url, starter="featured.yaml"),
+        Copies(settings.folder, "featured"),
+        wait_for=projector.wait_for,
+    )
+    service.command(RefreshFeatured)(FeaturedHandlers(featured_feed, featured).refresh_featured)
+    service.task(Schedule(featured_feed, interval_s=settings.presets_refresh_s).run, name="refresh the featured list")
     service.task(Schedule(refresher, interval_s=settings.presets_refresh_s).run, name="refresh presets")
     service.task(watch.run, name="watch the models folder")
     service.command(ScanWorkflow)(ScanHandler(loaders, files.index).scan_workflow)
@@ -68,6 +83,7 @@ def build(settings: Settings) -> Service:
     service.detail = lambda: {
         "presets": sum(1 for _ in published.presets.live()),
         "presets_problem": refresher.problem,
+        "featured_problem": featured_feed.problem,
         "model_files": sum(1 for _ in files.files.live()),
         "models_problem": watch.problem,
         "templates": sum(1 for _ in templates.templates.live()),

@@ -2,8 +2,8 @@
 
 A registry is JSON (or YAML): a list of presets, or a mapping that has them under `presets`, `registry`, `entries` or
 `items`, as a list or as a mapping from id to preset. A preset there is the name of its file, or a mapping that states
-the name as `path`, `file`, `filename` or `url`, and its id as `id`, `preset_id` or `slug` (else the key counts, else the
-file's name, of a `preset.yaml` its folder's). What makes it a registry is that at least one preset names a `.yaml`,
+the name as `path`, `file`, `filename` or `url`, and its id as `id`, `preset_id` or `slug` (else the key counts, else
+the file's name, of a `preset.yaml` its folder's). What makes it a registry is that at least one preset names a `.yaml`,
 `.yml` or `.json` file and none holds its `files` itself: the registry's own name does not matter.
 
 Names are relative to the registry's folder and stay below it; another host or an absolute path is refused. A preset's

@@ -40,10 +40,18 @@ class Settings(ServiceSettings):
     """What the catalog reads besides the settings of every service."""
 
     presets_url: str = Field(
-        "", description="http(s) URL or file of a presets.yaml; default: the product's starter catalog"
+        "",
+        description="http(s) URL or file of a presets.yaml, or of a registry.json with one file per preset beside it "
+        "(or of its folder, ending with /); default: the product's starter catalog",
     )
     presets_refresh_s: float = Field(
-        21600.0, ge=0, description="seconds between two refreshes of the presets by itself; 0 turns them off"
+        21600.0,
+        ge=0,
+        description="seconds between two refreshes of the presets and of the featured list by itself; 0: never",
+    )
+    featured_url: str = Field(
+        "",
+        description="http(s) URL or file of a list of featured models (YAML or JSON); default: the starter list",
     )
     template_dirs: FoldersByName = Field(
         default_factory=dict,
@@ -51,7 +59,7 @@ class Settings(ServiceSettings):
         "`workflows=<data>/workflows`",
     )
 
-    @field_validator("presets_url")
+    @field_validator("presets_url", "featured_url")
     @classmethod
     def _is_a_source(cls, value: str) -> str:
         source_for(value)
