@@ -9,15 +9,35 @@ from modeldeck_events import envelope
 from modeldeck_events.generations import GenerationEvent
 from modeldeck_events.generations import subject as generation_subject
 from modeldeck_events.message import Event
-from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
+from modeldeck_events.modelfiles import (
+    InventorySurveyed,
+    ModelFileDeleted,
+    ModelFileFound,
+    ModelFileGone,
+    ModelFileHashed,
+    ModelFileLinked,
+    ModelMetadata,
+    ModelRoot,
+    NeededBy,
+    Provenance,
+    inventory_subject,
+)
 from modeldeck_events.modelfiles import subject as modelfile_subject
 from modeldeck_events.pools import PoolConfigured
 from modeldeck_events.pools import subject as pool_subject
-from modeldeck_events.presets import CATALOG_SUBJECT, PresetDefinition, PresetPublished, PresetWithdrawn
+from modeldeck_events.presets import (
+    CATALOG_SUBJECT,
+    PresetDefinition,
+    PresetPublished,
+    PresetUninstalled,
+    PresetWithdrawn,
+)
 from modeldeck_events.presets import subject as preset_subject
-from modeldeck_events.readings import DownloadProgress
+from modeldeck_events.readings import DiskSample, DownloadProgress, HostSample
 from modeldeck_events.store import Meta, Record
 from modeldeck_events.system import ActivityCleared, user_subject
+from modeldeck_events.templates import TemplateGone, TemplateReference, TemplateScanned
+from modeldeck_events.templates import subject as template_subject
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 META = Meta(source="test", actor="local")
@@ -64,8 +84,81 @@ def file_completed(
     )
 
 
-def found(path: str, size_bytes: int = 100, *, whole: bool | None = True, pool: str = "default") -> ModelFileFound:
-    return ModelFileFound(pool=pool, path=path, size_bytes=size_bytes, modified_at=START, whole=whole)
+def found(
+    path: str,
+    size_bytes: int = 100,
+    *,
+    whole: bool | None = True,
+    pool: str = "default",
+    metadata: ModelMetadata | None = None,
+) -> ModelFileFound:
+    return ModelFileFound(
+        pool=pool, path=path, size_bytes=size_bytes, modified_at=START, whole=whole, metadata=metadata
+    )
+
+
+MTIME_NS = int(START.timestamp()) * 10**9
+
+
+def hashed(path: str, sha256: str, size_bytes: int = 100, *, inode: int = 0, changed: bool = False) -> ModelFileHashed:
+    return ModelFileHashed(
+        pool="default",
+        path=path,
+        size_bytes=size_bytes,
+        mtime_ns=MTIME_NS + changed * 10**9,
+        inode=inode,
+        sha256=sha256,
+    )
+
+
+def deleted(path: str, size_bytes: int = 100, *, url: str | None = None) -> ModelFileDeleted:
+    return ModelFileDeleted(
+        pool="default",
+        path=path,
+        size_bytes=size_bytes,
+        freed_bytes=size_bytes,
+        provenance=Provenance(url=url, size_bytes=size_bytes) if url else None,
+        needed_by=(NeededBy(kind="preset", id="a"),),
+    )
+
+
+def linked(path: str, from_path: str, *, symlink: bool = False) -> ModelFileLinked:
+    method: Literal["hardlink", "symlink"] = "symlink" if symlink else "hardlink"
+    return ModelFileLinked(pool="default", path=path, from_path=from_path, method=method)
+
+
+def surveyed(mounts: dict[str, str], places: dict[str, tuple[str, ...]] | None = None) -> InventorySurveyed:
+    roots = tuple(ModelRoot(prefix=prefix, folder=f"/folders/{prefix}") for prefix in ("", *mounts) if prefix != "x")
+    return InventorySurveyed(pool="default", roots=tuple(dict.fromkeys(roots)), places=places or {}, mounts=mounts)
+
+
+def reference(path: str, *, active: bool = True, form: Literal["file", "folder"] = "file") -> TemplateReference:
+    directory, _, filename = path.partition("/")
+    return TemplateReference(path=path, directory=directory, filename=filename, active=active, form=form)
+
+
+def scanned(template_id: str, *references: TemplateReference, name: str = "") -> TemplateScanned:
+    return TemplateScanned(
+        pool="default",
+        template_id=template_id,
+        name=name or template_id,
+        size_bytes=1,
+        modified_at=START,
+        references=references,
+    )
+
+
+def host_sample(*disks: DiskSample, host: str = "box", pool: str = "default", at_s: float = 0) -> HostSample:
+    return HostSample(
+        host=host,
+        pool=pool,
+        at=START + timedelta(seconds=at_s),
+        interval_s=2,
+        cpu_percent=None,
+        cpu_count=1,
+        memory=None,
+        disks=disks,
+    )
 
 
 def progress(
@@ -100,14 +193,24 @@ def subject_of(event: Event, targets: dict[str, str]) -> str:
             return pool_subject(event.pool)
         case PresetPublished():
             return preset_subject(event.preset.id)
-        case PresetWithdrawn():
+        case PresetWithdrawn() | PresetUninstalled():
             return preset_subject(event.preset_id)
-        case ModelFileFound() | ModelFileGone():
-            return modelfile_subject(event.pool, event.path)
         case GenerationEvent():
             return generation_subject(event.source, event.generation_id)
         case ActivityCleared():
             return user_subject(event.user_id)
+        case _:
+            return subject_on_disk(event)
+
+
+def subject_on_disk(event: Event) -> str:
+    match event:
+        case ModelFileFound() | ModelFileGone() | ModelFileHashed() | ModelFileDeleted() | ModelFileLinked():
+            return modelfile_subject(event.pool, event.path)
+        case InventorySurveyed():
+            return inventory_subject(event.pool)
+        case TemplateScanned() | TemplateGone():
+            return template_subject(event.pool, event.template_id)
         case _:
             return CATALOG_SUBJECT
 

@@ -11,15 +11,40 @@ from modeldeck_events import downloads as d
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileGone
 from modeldeck_events.pools import PoolConfigured
-from modeldeck_events.presets import CatalogRefreshed, Category, PresetPublished, PresetWithdrawn
+from modeldeck_events.presets import (
+    CatalogRefreshed,
+    Category,
+    PresetPublished,
+    PresetUninstalled,
+    PresetWithdrawn,
+)
+from modeldeck_events.readings import DiskSample
 from modeldeck_events.system import ActivityCleared
+from modeldeck_events.templates import TemplateGone
 
 from tests.support.merge_patch import merge
-from tests.unit.gateway.facts import START, file, file_completed, found, preset, progress, queued, records
+from tests.unit.gateway.facts import (
+    START,
+    deleted,
+    file,
+    file_completed,
+    found,
+    hashed,
+    host_sample,
+    linked,
+    preset,
+    progress,
+    queued,
+    records,
+    reference,
+    scanned,
+    surveyed,
+)
 
 IDS = st.sampled_from(["one", "two", "three"])
 NAMES = st.sampled_from(["a", "b"])
 PATHS = st.sampled_from(["x/a", "x/b", "x/shared"])
+FEW_SIZES = st.sampled_from([0, 100, 200])
 SIZES = st.integers(0, 300)
 ATTEMPTS = st.integers(1, 3)
 FAILURE = d.FailureInfo(code="c", message="m")
@@ -49,8 +74,39 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(lambda i: d.DownloadCancelled(download_id=i), IDS),
     st.builds(lambda n, f: PresetPublished(preset=preset(n, *f)), NAMES, FILES),
     st.builds(lambda n: PresetWithdrawn(preset_id=n), NAMES),
-    st.builds(found, PATHS, SIZES),
+    st.builds(found, PATHS, SIZES | FEW_SIZES),
+    st.builds(lambda p, s, w: found(p, s, whole=w), PATHS, FEW_SIZES, st.none() | st.booleans()),
     st.builds(lambda p: ModelFileGone(pool="default", path=p), PATHS),
+    st.builds(
+        lambda p, h, s, i, c: hashed(p, h * 64, s, inode=i, changed=c),
+        PATHS,
+        st.sampled_from("ab"),
+        FEW_SIZES,
+        st.integers(0, 2),
+        st.booleans(),
+    ),
+    st.builds(lambda p, u: deleted(p, url=u), PATHS, st.none() | st.just("https://example.org/x")),
+    st.builds(lambda p, f, s: linked(p, f, symlink=s), PATHS, PATHS, st.booleans()),
+    st.builds(
+        surveyed,
+        st.sampled_from([{}, {"": "/"}, {"": "/", "x": "/big"}]),
+        st.sampled_from([{}, {"y": ("x",)}]),
+    ),
+    st.builds(
+        lambda n, refs: scanned(n, *refs),
+        NAMES,
+        st.lists(
+            st.builds(
+                lambda p, a, f: reference(p, active=a, form=f),
+                st.sampled_from(["x/a", "x/b", "y/a", "y/shared", "x/x"]),
+                st.booleans(),
+                st.sampled_from(["file", "folder"]),
+            ),
+            max_size=3,
+        ),
+    ),
+    st.builds(lambda n: TemplateGone(pool="default", template_id=n), NAMES),
+    st.builds(lambda n: PresetUninstalled(pool="default", preset_id=n), NAMES),
     st.builds(
         lambda n, p: PoolConfigured(pool="default", max_concurrent=n, paused=p), st.integers(1, 3), st.booleans()
     ),
@@ -70,7 +126,15 @@ READINGS = st.builds(
     ATTEMPTS,
     st.integers(0, 9),
 )
-STEPS = st.lists(EVENTS | READINGS, max_size=40)
+DISKS = st.builds(
+    lambda p, free, at: host_sample(
+        DiskSample(path=p, total_bytes=300, used_bytes=300 - free, free_bytes=free), at_s=at
+    ),
+    st.sampled_from(["/folders/", "/folders/x", "/big/m", "/else"]),
+    SIZES,
+    st.integers(0, 9),
+)
+STEPS = st.lists(EVENTS | READINGS | DISKS, max_size=40)
 
 
 def without_nulls(value: Any) -> Any:
@@ -84,6 +148,8 @@ def states(boards: Boards) -> dict[str, Any]:
     return {
         "queue": boards.queue.state(),
         "presets": boards.presets.state(),
+        "models": boards.models.state(),
+        "templates": boards.templates.state(),
         "resources": boards.resources.state(),
     }
 
@@ -129,6 +195,26 @@ def test_a_snapshot_and_the_rest_equal_the_whole_from_zero(steps: list[Any], dat
     assert second.downloads.state() == whole.downloads.state()
     assert second.dump() == whole.dump()
     assert list(second.queue.state()["queue"]) == list(whole.queue.state()["queue"])
+
+
+@given(STEPS)
+@settings(max_examples=150, deadline=None)
+def test_looking_after_every_step_shows_what_looking_once_at_the_end_shows(steps: list[Any]) -> None:
+    often, once = Boards(), Boards()
+    events = iter(list(records(step for step in steps if isinstance(step, Event))))
+    for step in steps:
+        record = next(events) if isinstance(step, Event) else None
+        for boards in (often, once):
+            if record is not None:
+                boards.apply(record)
+            else:
+                boards.read(step)
+        often.take_changes(1e9)
+        often.models.state()
+    once.take_changes(1e9)
+    often.take_changes(2e9)
+    for board in ("models", "templates", "presets"):
+        assert getattr(often, board).state() == getattr(once, board).state()
 
 
 @given(STEPS)
