@@ -2,17 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from modeldeck_events import downloads as d
+from modeldeck_events import modelfiles, repositories, templates
 from modeldeck_events.bus import Bus, connect
 from modeldeck_events.message import Command, Event, Reply
 from modeldeck_events.pools import ConfigurePool, PoolConfigured
 from modeldeck_events.pools import subject as pool_subject
-from modeldeck_events.presets import RefreshPresets
+from modeldeck_events.presets import COMMANDS as PRESET_COMMANDS
 from modeldeck_events.store import Meta
 
-TYPES: tuple[type[Command], ...] = (*d.COMMANDS, ConfigurePool, RefreshPresets)
+TYPES: tuple[type[Command], ...] = (
+    *d.COMMANDS,
+    *modelfiles.COMMANDS,
+    *templates.COMMANDS,
+    *repositories.COMMANDS,
+    *PRESET_COMMANDS,
+    ConfigurePool,
+)
 COMMANDS = {(command.SERVICE, command.VERB): command for command in TYPES}
 META = Meta(source="fake", actor="local")
 ANSWERS: dict[type, tuple[str, type[d.DownloadEvent], set[str]]] = {
@@ -32,6 +41,8 @@ class FakeServices:
         self.received: list[object] = []
         self.healthy = True
         self.last_seqs: dict[str, int] = {}
+        self.answers: dict[type, Callable[[Any], Awaitable[Reply]]] = {}
+        """What a test answers to a type of command, before anything else does."""
 
     async def start(self) -> None:
         for service in ("downloader", "catalog", "telemetry"):
@@ -60,6 +71,8 @@ class FakeServices:
         await message.respond(msgspec.json.encode(reply))  # type: ignore[attr-defined]
 
     async def _decide(self, command: object) -> Reply:
+        if type(command) in self.answers:
+            return await self.answers[type(command)](command)
         match command:
             case d.QueueDownload():
                 return await self._queue(command)
