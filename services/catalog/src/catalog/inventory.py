@@ -13,7 +13,7 @@ from modeldeck_events import modelfiles
 from modeldeck_events.modelfiles import ModelFileFound
 from modeldeck_events.paths import ModelPathError, check_model_path
 
-from catalog import headers
+from catalog import metadata
 from catalog.stamps import Stamp, moment, stamp_of
 
 EXTENSIONS = frozenset(("safetensors", "sft", "ckpt", "pt", "pt2", "pth", "bin", "pkl", "gguf", "onnx"))
@@ -155,7 +155,7 @@ def examine(root: Path, pool: str, path: str) -> tuple[ModelFileFound, Stamp]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(f"{path} is no regular file")
-        whole = headers.is_whole(file, file_format, status.st_size)
+        header = metadata.read(file, file_format, status.st_size)
     stamp = stamp_of(status)
     return (
         ModelFileFound(
@@ -164,7 +164,8 @@ def examine(root: Path, pool: str, path: str) -> tuple[ModelFileFound, Stamp]:
             size_bytes=stamp.size_bytes,
             modified_at=moment(stamp.mtime_ns),
             format=file_format,
-            whole=whole,
+            whole=header.whole,
+            metadata=header.metadata,
         ),
         stamp,
     )
