@@ -6,9 +6,10 @@ import sys
 
 from modeldeck_events import presets
 from modeldeck_events.presets import RefreshPresets
-from modeldeck_events.repositories import RefreshFeatured
+from modeldeck_events.repositories import DescribeRepository, RefreshFeatured
 from modeldeck_events.runtime import Service
-from modeldeck_events.settings import SettingsError, load
+from modeldeck_events.settings import load
+from modeldeck_events.store import EventStore
 from modeldeck_events.templates import ScanWorkflow
 
 from catalog import registry_layout
@@ -16,6 +17,11 @@ from catalog.copies import Copies
 from catalog.featured.fold import FeaturedFold
 from catalog.featured.refresh import FeaturedRefresher
 from catalog.handlers import FeaturedHandlers, Handlers
+from catalog.hubs.civitai import Civitai
+from catalog.hubs.describing import Describer
+from catalog.hubs.handlers import HubHandlers
+from catalog.hubs.hosts import CIVITAI, HUGGING_FACE, hub_host
+from catalog.hubs.huggingface import HuggingFace
 from catalog.policies import FinishedFiles, Schedule
 from catalog.refresh import Refresher
 from catalog.root_marker import RootMarker
@@ -80,6 +86,7 @@ def build(settings: Settings) -> Service:
     service.task(watch.run, name="watch the models folder")
     service.command(ScanWorkflow)(ScanHandler(loaders, files.index).scan_workflow)
     service.task(template_watch.run, name="watch the templates")
+    service.command(DescribeRepository)(HubHandlers(_describer(service.store, settings)).describe_repository)
     service.detail = lambda: {
         "presets": sum(1 for _ in published.presets.live()),
         "presets_problem": refresher.problem,
@@ -93,11 +100,24 @@ def build(settings: Settings) -> Service:
     return service
 
 
+def _describer(store: EventStore, settings: Settings) -> Describer:
+    """Return who asks the hubs; raises ValueError for an address or a token that cannot be used."""
+    hf_token, civitai_token = (
+        secret.get_secret_value() if secret else None for secret in (settings.hf_token, settings.civitai_token)
+    )
+    mirrors, trusted = settings.mirrors, settings.trusted_mirrors
+    hub = hub_host(
+        HUGGING_FACE, token=hf_token, endpoint=settings.hf_endpoint, mirrors=mirrors, trusted_mirrors=trusted
+    )
+    civitai = hub_host(CIVITAI, token=civitai_token, mirrors=mirrors, trusted_mirrors=trusted)
+    return Describer(store, HuggingFace(hub), Civitai(civitai))
+
+
 def main() -> int:
     """Run the service until it is told to end; 2 when the configuration cannot be used."""
     try:
-        settings = load(Settings)
-    except SettingsError as error:
+        service = build(load(Settings))
+    except ValueError as error:  # also the SettingsError
         sys.stderr.write(f"{error}\n")
         return 2
-    return build(settings).run()
+    return service.run()

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from modeldeck_events.settings import Folder, ServiceSettings
-from pydantic import BeforeValidator, Field, field_validator
+from modeldeck_events.settings import Folder, HostUrls, Names, ServiceSettings
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from catalog.source import source_for
@@ -57,6 +57,22 @@ class Settings(ServiceSettings):
         default_factory=dict,
         description="folders with workflows, scanned recursively: `name=folder` pairs, comma separated; default: "
         "`workflows=<data>/workflows`",
+    )
+
+    mirrors: HostUrls = Field(
+        default_factory=dict,
+        description="`host=base-url` pairs: requests for `https://host/...` go to `base-url/...`; credentials of the "
+        "original host are sent only if its mirror is listed in MODELDECK_TRUSTED_MIRRORS",
+    )
+    trusted_mirrors: Names = Field((), description="mirrors that may see the credentials of the host they stand for")
+    hf_endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("HF_ENDPOINT", "hf_endpoint"), description="another Hugging Face Hub"
+    )
+    hf_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("HF_TOKEN", "hf_token"), description="sent to the Hugging Face Hub only"
+    )
+    civitai_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("CIVITAI_TOKEN", "civitai_token"), description="sent to Civitai only"
     )
 
     @field_validator("presets_url", "featured_url")
