@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import msgspec
 from modeldeck_events import presets
@@ -29,8 +29,10 @@ from catalog.library.places import check_name
 from catalog.library.planning import Entry, Planner
 from catalog.library.provenance import OriginsFold
 from catalog.states import ModelFilesFold, PresetsFold
+from catalog.templates import Scan
 from catalog.workflows.fold import TemplatesFold
 
+Scanner: TypeAlias = Callable[[bytes], Awaitable[tuple[Scan, tuple[TemplateReference, ...]]]]
 REMEMBERED = 256
 """Answers to so many changes are kept, so that a command which is repeated after a lost answer gets the first one."""
 
@@ -196,7 +198,7 @@ class PlanHandlers:
         templates: TemplatesFold,
         planner: Planner,
         locking: Locking,
-        scan: Callable[[bytes], Awaitable[Sequence[TemplateReference]]],
+        scan: Scanner,
         want: Callable[[str], None],
         clock: Callable[[], datetime],
     ) -> None:
@@ -218,7 +220,11 @@ class PlanHandlers:
             template = self._template(command.template_id)
             references, name = template.references, template.name
         else:
-            references, name = tuple(await self._scan(command.data)), "the workflow"
+            found, references = await self._scan(command.data)
+            if found.format not in {"editor", "prompt"}:
+                why = "; ".join(warning.message for warning in found.warnings) or "it is JSON, but no workflow"
+                raise CommandNotAllowedError(f"the workflow cannot be read: {why}", code="unreadable", status=422)
+            name = "the workflow"
         return _files(self._planner.missing(references, workflow=name))
 
     async def lock(self, command: LockWorkflow) -> Reply:
