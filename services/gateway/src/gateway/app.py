@@ -48,7 +48,7 @@ class App:
     def __init__(self, settings: GatewaySettings, listener: socket.socket) -> None:
         self.service = Service("gateway", settings)
         self.boards = Boards(pool=settings.pool)
-        self.live = Live(self.boards)
+        self.live = Live(self.boards, connected=lambda: self.service.bus.nc.is_connected)
         folder = settings.data_dir / "gateway"
         self._snapshots = Snapshots(folder)
         self._listener = listener

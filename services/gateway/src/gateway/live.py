@@ -17,22 +17,21 @@ import structlog
 from modeldeck_events.message import Reading
 from modeldeck_events.store import Batch, Position
 
+from gateway import derived
 from gateway.boards.activity import entry
 from gateway.boards.board import Json, merge_patch
 from gateway.boards.fold import Boards
+from gateway.derived import Derived
 from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame
 from gateway.ids import EventId
 
-DERIVED_TOPICS = ("stats", "overview", "active-tasks", "project-progress", "disk-health")
-"""Numbers over several boards: reckoned anew at most every DERIVED_S, however much happens."""
-STATE_TOPICS = ("queue", "presets", "models", "templates", "featured", "resources", *DERIVED_TOPICS)
+STATE_TOPICS = ("queue", "presets", "models", "templates", "featured", "resources", *derived.TOPICS)
 LOG_TOPICS = ("activity", "events")
 TOPICS = STATE_TOPICS + LOG_TOPICS
 
 HEARTBEAT_S = 10
 _BEAT_S = 8.0
 _AGE_S = 2.0
-DERIVED_S = 0.25
 _GATHER_S = 0.02
 """Readings that come within this time are shown in one delta."""
 
@@ -114,7 +113,7 @@ def etag(body: bytes) -> bytes:
 class Live:
     """The published state. `position` is how far of the log has been published."""
 
-    def __init__(self, boards: Boards) -> None:
+    def __init__(self, boards: Boards, *, connected: Callable[[], bool] = lambda: True) -> None:
         self.boards = boards
         self.topics = {
             "queue": Topic("queue", boards.queue.state),
@@ -123,14 +122,9 @@ class Live:
             "templates": Topic("templates", boards.templates.state),
             "featured": Topic("featured", boards.featured.state),
             "resources": Topic("resources", boards.resources.state),
-            "stats": Topic("stats", lambda: stats(boards)),
-            "overview": Topic("overview", self._overview),
-            "active-tasks": Topic("active-tasks", lambda: {"tasks": by_id(tasks(boards, RECENT))}),
-            "project-progress": Topic("project-progress", boards.studio.projects.state),
-            "disk-health": Topic("disk-health", lambda: disk_health(boards)),
         }
-        self._late: set[str] = set()
-        self._derived_at = 0.0
+        self._derived = Derived(boards, connected)
+        self.topics |= {name: Topic(name, render) for name, render in self._derived.renders().items()}
         self.position = Position("", 0)
         self.caught_up = asyncio.Event()
         self.cut_off = 0
@@ -218,7 +212,7 @@ class Live:
             self._send([("*", PING)])
 
     async def age(self) -> None:
-        """Notice hosts that fell silent, for ever."""
+        """Notice hosts that fell silent, a new day, and a log that cannot be reached, for ever."""
         while True:
             await asyncio.sleep(_AGE_S)
             if self.boards.resources.age(datetime.now(UTC)):
@@ -261,7 +255,7 @@ class Live:
     def _publish(self, frames: list[tuple[str, bytes]]) -> None:
         now = asyncio.get_running_loop().time()
         changed = self.boards.take_changes(now)
-        topics = changed.topics | self._take_derived(changed.topics, now)
+        topics, derived_due = self._derived.take(changed.topics, now)
         event_id = str(EventId(*self.position))
         for name in STATE_TOPICS:
             if name in topics:
@@ -270,11 +264,9 @@ class Live:
                     frames.append((name, frame("delta", encode({"topic": name, "data": patch}), event_id)))
         if frames:
             self._send(frames)
-        if changed.next_due is not None:
-            self._arm(max(0.0, changed.next_due - asyncio.get_running_loop().time()))
-
-    def _take_derived(self, changed: frozenset[str], now: float) -> frozenset[str]:
-        pass
+        for due in (changed.next_due, derived_due):
+            if due is not None:
+                self._arm(max(0.0, due - now))
 
     def _send(self, frames: list[tuple[str, bytes]]) -> None:
         slow: list[Stream] = []

@@ -13,6 +13,7 @@ from modeldeck_events.store import EpochChangedError, Record
 from gateway.boards.board import Board, Json
 from gateway.boards.fold import Boards
 from gateway.context import Gateway, ReadyDep
+from gateway.derived import Derived
 from gateway.problems import ProblemError, away
 
 _FOLD_S = 20.0
@@ -38,9 +39,12 @@ class View:
         """Return a topic's state."""
         if self._past is None:
             return self._live.topics[name].published
-        if name == "resources":
+        if name in {"resources", "disk-health"}:
             raise ProblemError(422, "not_kept", "Resources of the past are in /system/resources/history, for an hour.")
         past = self._past
+        renders = Derived(past, lambda: True).renders()
+        if name in renders:
+            return renders[name]()
         boards: dict[str, Board] = {
             "queue": past.queue,
             "presets": past.presets,

@@ -24,8 +24,10 @@ from gateway.boards.resources import Resources
 from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
 
-_DOWNLOAD_TOPICS = frozenset({"queue", "presets"})
-_FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models", "featured"})
+_DOWNLOAD_TOPICS = frozenset({"queue", "presets", "active-tasks"})
+_STUDIO_TOPICS = frozenset({"stats", "overview", "active-tasks", "project-progress"})
+_SAMPLE_TOPICS = frozenset({"resources", "models", "disk-health", "overview"})
+_FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models", "featured", *_STUDIO_TOPICS, "disk-health"})
 SCHEMA = 1
 """Version of the saved form as a whole; the boards' own versions are added to it."""
 
@@ -78,15 +80,17 @@ class Boards:
         else:
             self.library.apply(record)
             if self.presets.apply(record):
-                self._dirty.add("presets")
+                self._dirty |= {"presets", "stats"}
             elif self.queue.apply(record):
                 self._dirty.add("queue")
             self.templates.apply(record)
-            self.studio.apply(record)
+            if self.studio.apply(record):
+                self._dirty |= _STUDIO_TOPICS
         self.models.apply(record)
         if self.repositories.apply(record) | self.featured.apply(record) or isinstance(event, DownloadEvent):
             self._dirty.add("featured")
-        self.activity.apply(record)
+        if self.activity.apply(record):
+            self._dirty.add("overview")
 
     def read(self, reading: Reading) -> None:
         """Take a reading."""
@@ -94,21 +98,21 @@ class Boards:
             self.downloads.read(reading)
         elif isinstance(reading, HostSample) and self.resources.read(reading):
             self.models.disks_changed()
-            self._dirty |= {"resources", "models"}
+            self._dirty |= _SAMPLE_TOPICS
 
     def take_changes(self, now: float) -> Changed:
         """Show the progress that is due at `now` and return what changed since the last call."""
         pending = self.downloads.pending
         next_due = self.downloads.settle(now) if pending else None
         if pending:
-            self._dirty.add("queue")
+            self._dirty |= {"queue", "active-tasks"}
             for download_id in pending - self.downloads.pending:
                 if self.presets.touch(download_id):
                     self._dirty.add("presets")
         if self.templates.settle():
             self._dirty.add("templates")
         if self.models.settle():
-            self._dirty.add("models")
+            self._dirty |= {"models", "stats"}
         changed, self._dirty = frozenset(self._dirty), set()
         return Changed(changed, next_due)
 

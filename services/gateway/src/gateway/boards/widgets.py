@@ -20,10 +20,10 @@ _ENTRY_FIELDS = frozenset(
 _JOB_STATUS = {"downloading": "running", "verifying": "running", "retrying": "running"}
 
 
-def tasks(boards: Boards, recent: int, now: datetime) -> list[Json]:
+def tasks(boards: Boards, recent: int, now: datetime | None = None) -> list[Json]:
     """Return what runs, then what waits, then the `recent` last ended jobs: trainings, generations and downloads.
 
-    `elapsed_seconds` of a running one is up to `now`.
+    `elapsed_seconds` of a running one is up to `now`, and left to the reader without it.
     """
     downloads = (*boards.downloads.open(), *boards.downloads.ended(recent))
     places = {item["download_id"]: item["position"] for item in boards.queue.state()["queue"].values()}
@@ -54,8 +54,8 @@ def _download_task(boards: Boards, download: Download, places: Mapping[str, int]
     )
 
 
-def _elapsed(task: Json, now: datetime) -> Json:
-    if task["status"] != "running" or "started_at" not in task:
+def _elapsed(task: Json, now: datetime | None) -> Json:
+    if now is None or task["status"] != "running" or "started_at" not in task:
         return task
     begun = datetime.fromisoformat(task["started_at"])
     return task | {"elapsed_seconds": round(max(0.0, (now - begun).total_seconds()), 1)}

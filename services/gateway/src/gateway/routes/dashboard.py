@@ -84,14 +84,23 @@ class QuickStats(Shape):
     mostUsedModel: str | None = None  # noqa: N815
 
 
-class Overview(Shape):
-    """The workspace at a glance (R-022)."""
-
+class _Glance(Shape):
     statistics: Statistics
-    recentActivity: list[RecentItem]  # noqa: N815
     systemStatus: SystemStatus  # noqa: N815
     quickStats: QuickStats  # noqa: N815
     absent: list[str]
+
+
+class Overview(_Glance):
+    """The workspace at a glance (R-022)."""
+
+    recentActivity: list[RecentItem]  # noqa: N815
+
+
+class OverviewTopic(_Glance):
+    """The same as a topic of the stream: days in UTC, the recent activity by id, newest first."""
+
+    recentActivity: dict[str, RecentItem]  # noqa: N815
 
 
 class TaskItem(Shape):
@@ -117,6 +126,12 @@ class Tasks(Shape):
     data: list[TaskItem]
 
 
+class TasksTopic(Shape):
+    """The same as a topic of the stream, by id; a running one's `elapsed_seconds` is the reader's to reckon."""
+
+    tasks: dict[str, TaskItem]
+
+
 class ProjectItem(Shape):
     """Approved scenes of a project (R-232, R-245a); `progress_pct` is absent while it has no scene."""
 
@@ -136,10 +151,41 @@ class ProjectItems(Shape):
     absent: bool
 
 
-class DiskHealth(Shape):
-    """The volume of the models folder (R-234, R-245a): `usage_pct` and the thresholds are fractions."""
+class ProjectsTopic(Shape):
+    """The same as a topic of the stream, by source and id."""
 
-    data: dict[str, Any]
+    projects: dict[str, ProjectItem]
+
+
+class DiskItem(Shape):
+    """One volume: its numbers in bytes, or `error`. `usage_pct` is a fraction, `percentage` in percent."""
+
+    path: str | None = None
+    status: Literal["ok", "warning", "critical", "error", "absent"]
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+    free_bytes: int | None = None
+    usage_pct: float | None = None
+    capacity: int | None = None
+    used: int | None = None
+    free: int | None = None
+    percentage: float | None = None
+    text: str | None = None
+    error: str | None = None
+
+
+class DiskHealthTopic(DiskItem):
+    """The volume of the models folder (R-234, R-245a), and all of the host in `disks`; thresholds are fractions."""
+
+    warning_threshold: float
+    critical_threshold: float
+    disks: list[DiskItem]
+
+
+class DiskHealth(Shape):
+    """The same, wrapped."""
+
+    data: DiskHealthTopic
 
 
 class FeedItem(Shape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from gateway.context import ReadyDep, json_answer, read_answer
 from gateway.frames import cloudevent
@@ -12,6 +13,7 @@ from gateway.ids import EventId
 from gateway.live import STATE_TOPICS
 from gateway.past import ViewDep
 from gateway.problems import ProblemError
+from gateway.routes.dashboard import DiskHealthTopic, OverviewTopic, ProjectsTopic, Stats, TasksTopic
 from gateway.routes.modelfiles import FeaturedModel
 from gateway.routes.presets import Preset, PresetCategory
 from gateway.routes.shapes import ActiveDownload, AfterSeq, EndedDownload, Event, Shape, WaitingDownload, Warned
@@ -85,6 +87,11 @@ class States(Shape):
     templates: TemplatesTopic | None = None
     featured: FeaturedTopic | None = None
     resources: Resources | None = None
+    stats: Stats | None = None
+    overview: OverviewTopic | None = None
+    active_tasks: TasksTopic | None = Field(None, alias="active-tasks")
+    project_progress: ProjectsTopic | None = Field(None, alias="project-progress")
+    disk_health: DiskHealthTopic | None = Field(None, alias="disk-health")
 
 
 @router.get("/state", response_model=States)

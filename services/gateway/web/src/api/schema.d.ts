@@ -64,6 +64,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dashboard/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Overview
+         * @description Return the workspace at a glance; "today" and "this week" are those of `tz`.
+         */
+        get: operations["get_overview_api_v1_dashboard_overview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Stats
+         * @description Return the home page's numbers.
+         */
+        get: operations["get_stats_api_v1_dashboard_stats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/widgets/active-tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Active Tasks
+         * @description Return what runs, waits, and the last `recent_completed` ended jobs.
+         */
+        get: operations["active_tasks_api_v1_dashboard_widgets_active_tasks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/widgets/activity-feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Activity Feed
+         * @description Return a page of the feed, newest first; `/activity` goes on beyond what is kept at hand.
+         */
+        get: operations["activity_feed_api_v1_dashboard_widgets_activity_feed_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/widgets/disk-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Disk Health
+         * @description Return how full the volume of the models folder is, and the others.
+         */
+        get: operations["disk_health_api_v1_dashboard_widgets_disk_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dashboard/widgets/project-progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Project Progress
+         * @description Return the active projects with their approved scenes.
+         */
+        get: operations["project_progress_api_v1_dashboard_widgets_project_progress_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/downloads": {
         parameters: {
             query?: never;
@@ -301,7 +421,174 @@ export interface paths {
          */
         get: operations["events_api_v1_events_get"];
         put?: never;
+        /**
+         * Publish
+         * @description Publish facts of the types that are open to other services. The same source and id again is the same fact.
+         *
+         *     200 when every item stands in the log, 207 when some were refused, 422 when all were.
+         */
+        post: operations["publish_api_v1_events_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/featured-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Featured Models
+         * @description Return the featured models in the list's order, with whether they are here.
+         */
+        get: operations["featured_models_api_v1_featured_models_get"];
+        put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hub/{text}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview
+         * @description Ask the hub about `org/repo`, a page, a direct link to a file or a Civitai link (percent-encoded in the path).
+         */
+        get: operations["preview_api_v1_hub__text__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modelfiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Model Files
+         * @description Return the storage and every repository with its variants: those of hubs first, then the local folders.
+         */
+        get: operations["model_files_api_v1_modelfiles_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/modelfiles/{repo}/metadata": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metadata
+         * @description Return what is known of one repository's model.
+         */
+        get: operations["metadata_api_v1_modelfiles__repo__metadata_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Models
+         * @description List the model files by path; all of them without `limit`.
+         */
+        get: operations["list_models_api_v1_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete
+         * @description Delete a file, keeping what restores it; 409 with `needed_by` while something needs it, unless `force`.
+         */
+        delete: operations["delete_api_v1_models__path__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{path}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Link
+         * @description Give the content of `from_path` the further name `path`, without copying it.
+         */
+        post: operations["link_api_v1_models__path__link_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{path}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Queue a deleted file again: the same bytes, verified. 409 `present` when it is there, `no_source` when nobody
+         *     knows where to have it.
+         */
+        post: operations["restore_api_v1_models__path__restore_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -402,7 +689,12 @@ export interface paths {
         get: operations["get_preset_api_v1_presets__preset_id__get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Uninstall
+         * @description Delete the preset's files, but none that something else needs; 404 when nothing of it is there, 409 while its
+         *     download is open.
+         */
+        delete: operations["uninstall_api_v1_presets__preset_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -572,6 +864,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage
+         * @description Return how much room there is and what takes it; of the past only what the log tells.
+         */
+        get: operations["storage_api_v1_storage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream": {
         parameters: {
             query?: never;
@@ -644,6 +956,187 @@ export interface paths {
          * @description Return the samples of the last minutes in steps of ten seconds.
          */
         get: operations["history_api_v1_system_resources_history_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/install-missing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Install Missing Of Workflow
+         * @description Queue and link everything that the workflow in the body misses; the workflow itself is not stored.
+         */
+        post: operations["install_missing_of_workflow_api_v1_workflows_install_missing_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/lock/install": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Install Lock
+         * @description Queue and link what the lock file in the body names and is not there with exactly these bytes.
+         */
+        post: operations["install_lock_api_v1_workflows_lock_install_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Scan
+         * @description Tell what the workflow in the body needs and misses; nothing is stored. 422 for what is no workflow.
+         */
+        post: operations["scan_api_v1_workflows_scan_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Templates
+         * @description List the templates with what each needs and misses; all of them without `limit`.
+         */
+        get: operations["list_templates_api_v1_workflows_templates_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/templates/{template_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Template
+         * @description Return one template.
+         */
+        get: operations["get_template_api_v1_workflows_templates__template_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/templates/{template_id}/install-missing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Install Missing
+         * @description Queue and link everything that the template misses; what is under way already answers with its download.
+         */
+        post: operations["install_missing_api_v1_workflows_templates__template_id__install_missing_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/templates/{template_id}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lock
+         * @description Return the template's lock file: every file that it needs with path, size, hash and source, to install the same
+         *     bytes elsewhere. 409 while files are missing, 503 while large ones are still being hashed.
+         */
+        get: operations["lock_api_v1_workflows_templates__template_id__lock_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/templates/{template_id}/missing-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Missing Models
+         * @description Return what the template misses; `can_generate` is true exactly when nothing is missing (R-086).
+         */
+        get: operations["missing_models_api_v1_workflows_templates__template_id__missing_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows/templates/{template_id}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Plan
+         * @description Return how what the template misses can be had, and what that needs per volume; nothing is changed.
+         */
+        get: operations["plan_api_v1_workflows_templates__template_id__plan_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -806,6 +1299,32 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Choices
+         * @description For missing files by path: which file that is there is meant (it is linked), or a URL to fetch it from.
+         */
+        Choices: {
+            /** Choices */
+            choices?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * DeletedModel
+         * @description A file that was deleted on request and is not there again.
+         */
+        DeletedModel: {
+            /** Deleted At */
+            deleted_at: string;
+            /** Path */
+            path: string;
+            /** Restorable */
+            restorable: boolean;
+            /** Size Bytes */
+            size_bytes: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Disk
          * @description Bytes of the models folder's volume; `error` instead of numbers when it cannot be read.
          */
@@ -820,6 +1339,91 @@ export interface components {
             total?: number | null;
             /** Used */
             used?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DiskHealth
+         * @description The same, wrapped.
+         */
+        DiskHealth: {
+            data: components["schemas"]["DiskHealthTopic"];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DiskHealthTopic
+         * @description The volume of the models folder (R-234, R-245a), and all of the host in `disks`; thresholds are fractions.
+         */
+        DiskHealthTopic: {
+            /** Capacity */
+            capacity?: number | null;
+            /** Critical Threshold */
+            critical_threshold: number;
+            /** Disks */
+            disks: components["schemas"]["DiskItem"][];
+            /** Error */
+            error?: string | null;
+            /** Free */
+            free?: number | null;
+            /** Free Bytes */
+            free_bytes?: number | null;
+            /** Path */
+            path?: string | null;
+            /** Percentage */
+            percentage?: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "warning" | "critical" | "error" | "absent";
+            /** Text */
+            text?: string | null;
+            /** Total Bytes */
+            total_bytes?: number | null;
+            /** Usage Pct */
+            usage_pct?: number | null;
+            /** Used */
+            used?: number | null;
+            /** Used Bytes */
+            used_bytes?: number | null;
+            /** Warning Threshold */
+            warning_threshold: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DiskItem
+         * @description One volume: its numbers in bytes, or `error`. `usage_pct` is a fraction, `percentage` in percent.
+         */
+        DiskItem: {
+            /** Capacity */
+            capacity?: number | null;
+            /** Error */
+            error?: string | null;
+            /** Free */
+            free?: number | null;
+            /** Free Bytes */
+            free_bytes?: number | null;
+            /** Path */
+            path?: string | null;
+            /** Percentage */
+            percentage?: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "warning" | "critical" | "error" | "absent";
+            /** Text */
+            text?: string | null;
+            /** Total Bytes */
+            total_bytes?: number | null;
+            /** Usage Pct */
+            usage_pct?: number | null;
+            /** Used */
+            used?: number | null;
+            /** Used Bytes */
+            used_bytes?: number | null;
         } & {
             [key: string]: unknown;
         };
@@ -850,6 +1454,38 @@ export interface components {
             target_id: string;
             /** Total Bytes */
             total_bytes?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DuplicateFiles
+         * @description What linking the same contents would free: all of them, and those first which would free most.
+         */
+        DuplicateFiles: {
+            /** Count */
+            count: number;
+            /** Groups */
+            groups: components["schemas"]["DuplicateGroup"][];
+            /** Reclaimable Bytes */
+            reclaimable_bytes: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DuplicateGroup
+         * @description A content with several names. `count` is how many there are, `paths` the first twenty.
+         */
+        DuplicateGroup: {
+            /** Count */
+            count: number;
+            /** Paths */
+            paths: string[];
+            /** Reclaimable Bytes */
+            reclaimable_bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
         } & {
             [key: string]: unknown;
         };
@@ -920,6 +1556,158 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * FamilyShare
+         * @description The files of one model family, as far as their headers tell.
+         */
+        FamilyShare: {
+            /** Bytes */
+            bytes: number;
+            /** Count */
+            count: number;
+            /** Family */
+            family: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * FeaturedMetadata
+         * @description How the model is received on its hub.
+         */
+        FeaturedMetadata: {
+            /** Downloads */
+            downloads?: number | null;
+            /** Downloads 24H */
+            downloads_24h?: number | null;
+            /** Family */
+            family?: string | null;
+            /** Likes */
+            likes?: number | null;
+            /** Model Type */
+            model_type?: string | null;
+            /** Tags */
+            tags: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * FeaturedModel
+         * @description A model that the featured list recommends; `size_category` is XS below 1 GB, S below 4, M below 12, L below 40,
+         *     else XL.
+         */
+        FeaturedModel: {
+            /** Description */
+            description: string;
+            /** Download Id */
+            download_id?: string | null;
+            /** Filename */
+            filename?: string | null;
+            /** Id */
+            id: string;
+            /** Links */
+            links: {
+                [key: string]: string;
+            };
+            metadata: components["schemas"]["FeaturedMetadata"];
+            /** Name */
+            name: string;
+            /** Path */
+            path?: string | null;
+            /** Published At */
+            published_at?: string | null;
+            recommended_variant?: components["schemas"]["RecommendedVariant"] | null;
+            /** Repo */
+            repo: string;
+            /** Size Bytes */
+            size_bytes?: number | null;
+            /** Size Category */
+            size_category?: ("XS" | "S" | "M" | "L" | "XL") | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "downloaded" | "downloading" | "available";
+            /** Tags */
+            tags: string[];
+            /** Title */
+            title: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * FeaturedModels
+         * @description The featured models; `last_updated` is absent until a list was read.
+         */
+        FeaturedModels: {
+            /** Last Updated */
+            last_updated?: string | null;
+            /** Models */
+            models: components["schemas"]["FeaturedModel"][];
+            /** Source */
+            source?: string | null;
+            /** Warnings */
+            warnings?: components["schemas"]["Warned"][] | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * FeaturedTopic
+         * @description The featured models by id.
+         */
+        FeaturedTopic: {
+            /** Last Updated */
+            last_updated?: string | null;
+            /** Models */
+            models: {
+                [key: string]: components["schemas"]["FeaturedModel"];
+            };
+            /** Source */
+            source?: string | null;
+            /** Warnings */
+            warnings?: components["schemas"]["Warned"][] | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Feed
+         * @description Newest first; `total` is how many the filter finds among those that are kept at hand.
+         */
+        Feed: {
+            /** Data */
+            data: components["schemas"]["FeedItem"][];
+            /** Total */
+            total: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * FeedItem
+         * @description An entry of the feed (R-236, R-245a).
+         */
+        FeedItem: {
+            /** Actor Name */
+            actor_name?: string | null;
+            /** Actor User Id */
+            actor_user_id?: string | null;
+            /** Category */
+            category: string;
+            /** Created At */
+            created_at: string;
+            /** Event Type */
+            event_type: string;
+            /** Id */
+            id: string;
+            /** Payload */
+            payload: {
+                [key: string]: unknown;
+            };
+            /** Source Entity Id */
+            source_entity_id?: string | null;
+            /** Source Entity Type */
+            source_entity_type?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * FileProgress
          * @description The file that is being fetched.
          */
@@ -932,6 +1720,20 @@ export interface components {
             kind: string;
             /** Path */
             path: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * FolderShare
+         * @description The files of one model folder, each name in full.
+         */
+        FolderShare: {
+            /** Bytes */
+            bytes: number;
+            /** Count */
+            count: number;
+            /** Folder */
+            folder: string;
         } & {
             [key: string]: unknown;
         };
@@ -950,6 +1752,20 @@ export interface components {
             name: string;
             /** Utilization */
             utilization?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * GpuMemory
+         * @description Memory of all GPUs, bytes.
+         */
+        GpuMemory: {
+            /** Percentage */
+            percentage: number;
+            /** Total */
+            total: number;
+            /** Used */
+            used: number;
         } & {
             [key: string]: unknown;
         };
@@ -1017,6 +1833,73 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Installation
+         * @description What became of the missing files: `compatible` when nothing is missing (any more), else `queued`.
+         */
+        Installation: {
+            /** Linked */
+            linked: components["schemas"]["LinkedFile"][];
+            /** Queued */
+            queued: components["schemas"]["QueuedFile"][];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "compatible";
+            /** Template Id */
+            template_id?: string | null;
+            /** Unresolved */
+            unresolved: components["schemas"]["UnresolvedFile"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * KeptFile
+         * @description A file that an uninstalled preset named and that was left, because of these.
+         */
+        KeptFile: {
+            /** Needed By */
+            needed_by: components["schemas"]["NeededBy"][];
+            /** Path */
+            path: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * LinkFrom
+         * @description Which file's content gets the further name.
+         */
+        LinkFrom: {
+            /** From Path */
+            from_path: string;
+        };
+        /**
+         * Linked
+         * @description The content has a further name.
+         */
+        Linked: {
+            /** From Path */
+            from_path: string;
+            /** Method */
+            method?: ("hardlink" | "symlink") | null;
+            /** Path */
+            path: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * LinkedFile
+         * @description A file that was there under another name.
+         */
+        LinkedFile: {
+            /** From Path */
+            from_path: string;
+            /** Path */
+            path: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Memory
          * @description Bytes of RAM, percent 0..100.
          */
@@ -1033,6 +1916,277 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * MissingFile
+         * @description What can be done about one missing file.
+         */
+        MissingFile: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "download" | "link" | "choose" | "none";
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Conflict */
+            conflict?: string | null;
+            /** From Path */
+            from_path?: string | null;
+            /** Message */
+            message?: string | null;
+            /** Path */
+            path: string;
+            /** Size Bytes */
+            size_bytes?: number | null;
+            source?: components["schemas"]["MissingSource"] | null;
+            /** Status */
+            status: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * MissingModels
+         * @description What a template misses.
+         */
+        MissingModels: {
+            /** Can Generate */
+            can_generate: boolean;
+            /** Missing Models */
+            missing_models: components["schemas"]["Reference"][];
+            /** Template Id */
+            template_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * MissingPlan
+         * @description A dry run of installing what is missing.
+         */
+        MissingPlan: {
+            /** Files */
+            files: components["schemas"]["MissingFile"][];
+            /** Template Id */
+            template_id: string;
+            /** Volumes */
+            volumes: components["schemas"]["Volume"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * MissingSource
+         * @description Where a file can be had: kind `workflow`, `preset`, `repository`, or `choice` for the person's own URL.
+         */
+        MissingSource: {
+            /** Kind */
+            kind: string;
+            /** Name */
+            name?: string | null;
+            /** Sha256 */
+            sha256?: string | null;
+            /** Size Bytes */
+            size_bytes?: number | null;
+            /** Url */
+            url: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelDeleted
+         * @description What a deletion did. `freed_bytes` is 0 when the content has another name (a hard link).
+         */
+        ModelDeleted: {
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Needed By */
+            needed_by: components["schemas"]["NeededBy"][];
+            /** Path */
+            path: string;
+            /** Restorable */
+            restorable: boolean;
+            /** Size Bytes */
+            size_bytes: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelFile
+         * @description A model file that is on the disk. `path` is its name everywhere: below the models folder, or
+         *     `@SECTION/FOLDER/...` in a folder that `extra_model_paths.yaml` names.
+         */
+        ModelFile: {
+            /**
+             * Duplicates
+             * @description up to ten other paths with the same content
+             */
+            duplicates?: string[] | null;
+            /** Family */
+            family?: string | null;
+            /** Filename */
+            filename: string;
+            /**
+             * Folder
+             * @description the model folder (checkpoints ...), "" for none
+             */
+            folder: string;
+            /** Format */
+            format: string;
+            /**
+             * Metadata
+             * @description what its own header says
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** Modified At */
+            modified_at: string;
+            /** Needed By */
+            needed_by: components["schemas"]["NeededBy"][];
+            /** Path */
+            path: string;
+            /**
+             * Restorable
+             * @description whether it is known where to have it again after it was deleted
+             */
+            restorable: boolean;
+            /**
+             * Root
+             * @description how the paths of its root begin, "" for the models folder itself
+             */
+            root: string;
+            /**
+             * Sha256
+             * @description absent until it was hashed
+             */
+            sha256?: string | null;
+            /** Size Bytes */
+            size_bytes: number;
+            source?: components["schemas"]["ModelSource"] | null;
+            /**
+             * Volume
+             * @description mount point
+             */
+            volume?: string | null;
+            /**
+             * Whole
+             * @description false: its header promises more bytes; absent: its format cannot say
+             */
+            whole?: boolean | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelFiles
+         * @description The storage and every repository.
+         */
+        ModelFiles: {
+            /** Repositories */
+            repositories: components["schemas"]["ModelRepository"][];
+            storage: components["schemas"]["StorageReport"];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelList
+         * @description The model files by path, and the last 200 deleted ones, newest first.
+         */
+        ModelList: {
+            /** Deleted */
+            deleted: components["schemas"]["DeletedModel"][];
+            /** Models */
+            models: components["schemas"]["ModelFile"][];
+            /** Total */
+            total: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelRepository
+         * @description A hub's repository, or a folder of files that belong to none (`local`, named `local/<folder>`).
+         */
+        ModelRepository: {
+            /** Gated */
+            gated?: string | null;
+            /**
+             * Hub
+             * @description absent until a hub described it
+             */
+            hub?: ("huggingface" | "civitai") | null;
+            /** Last Modified */
+            last_modified?: string | null;
+            /**
+             * Left Out
+             * @description how many further variants the hub has
+             */
+            left_out?: number | null;
+            /** Local */
+            local?: boolean | null;
+            metadata: components["schemas"]["RepositoryMetadata"];
+            /** Private */
+            private?: boolean | null;
+            /** Repo */
+            repo: string;
+            /** Revision */
+            revision?: string | null;
+            /** Variants */
+            variants: components["schemas"]["ModelVariant"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelSource
+         * @description Where the bytes came from; `repo` when that is a hub's repository.
+         */
+        ModelSource: {
+            /** Repo */
+            repo?: string | null;
+            /** Url */
+            url: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ModelVariant
+         * @description One file; `size` is in bytes too. `path` is where it is, or would go. `progress` (0..100) and `download_id` while
+         *     it is downloading; `outdated`: the hub has other bytes of this name by now; `whole` false: it is cut off.
+         */
+        ModelVariant: {
+            /** Download Id */
+            download_id?: string | null;
+            /** Filename */
+            filename: string;
+            metadata: components["schemas"]["VariantMetadata"];
+            /** Outdated */
+            outdated?: boolean | null;
+            /**
+             * Parts
+             * @description all files of it, when it comes in several
+             */
+            parts?: string[] | null;
+            /** Path */
+            path?: string | null;
+            /** Progress */
+            progress?: number | null;
+            quantization?: components["schemas"]["QuantizationShape"] | null;
+            /** Role */
+            role?: string | null;
+            /** Sha256 */
+            sha256?: string | null;
+            /** Size */
+            size?: number | null;
+            /** Size Bytes */
+            size_bytes?: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "downloaded" | "downloading" | "available";
+            /** Url */
+            url?: string | null;
+            /** Whole */
+            whole?: boolean | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Move
          * @description Where to: a position (1 is the top), an end of the list, or before another waiting download.
          */
@@ -1043,6 +2197,60 @@ export interface components {
             position?: number | null;
             /** To */
             to?: ("top" | "bottom") | null;
+        };
+        /**
+         * NamedMetadata
+         * @description The metadata of one repository.
+         */
+        NamedMetadata: {
+            /** Architecture */
+            architecture?: string | null;
+            /** Base Model */
+            base_model?: string | null;
+            /** Context Length */
+            context_length?: number | null;
+            /** Description */
+            description?: string | null;
+            /** Downloads */
+            downloads?: number | null;
+            /** License */
+            license?: string | null;
+            /** Likes */
+            likes?: number | null;
+            /** Links */
+            links: {
+                [key: string]: string;
+            };
+            /** Model Family */
+            model_family?: string | null;
+            /** Model Type */
+            model_type?: string | null;
+            /** Parameters */
+            parameters?: number | null;
+            quantization?: components["schemas"]["QuantizationShape"] | null;
+            /** Repo */
+            repo: string;
+            /** Tags */
+            tags: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * NeededBy
+         * @description Who would miss a file.
+         */
+        NeededBy: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "preset" | "template" | "download";
+            /** Name */
+            name: string;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * NewDownload
@@ -1070,6 +2278,22 @@ export interface components {
             url?: string | null;
         };
         /**
+         * NotPublished
+         * @description An item that was refused; `code` is stable.
+         */
+        NotPublished: {
+            /** Code */
+            code: string;
+            /** Id */
+            id: string;
+            /** Message */
+            message: string;
+            /** Position */
+            position: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Outcome
          * @description What became of a command about a download.
          */
@@ -1078,6 +2302,38 @@ export interface components {
             download_id?: string | null;
             /** Status */
             status: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Overview
+         * @description The workspace at a glance (R-022).
+         */
+        Overview: {
+            /** Absent */
+            absent: string[];
+            quickStats: components["schemas"]["QuickStats"];
+            /** Recentactivity */
+            recentActivity: components["schemas"]["RecentItem"][];
+            statistics: components["schemas"]["Statistics"];
+            systemStatus: components["schemas"]["SystemStatus"];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * OverviewTopic
+         * @description The same as a topic of the stream: days in UTC, the recent activity by id, newest first.
+         */
+        OverviewTopic: {
+            /** Absent */
+            absent: string[];
+            quickStats: components["schemas"]["QuickStats"];
+            /** Recentactivity */
+            recentActivity: {
+                [key: string]: components["schemas"]["RecentItem"];
+            };
+            statistics: components["schemas"]["Statistics"];
+            systemStatus: components["schemas"]["SystemStatus"];
         } & {
             [key: string]: unknown;
         };
@@ -1267,6 +2523,67 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Preview
+         * @description A repository as its hub describes it; its metadata also stands at the top.
+         */
+        Preview: {
+            /** Checked At */
+            checked_at?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Downloads */
+            downloads?: number | null;
+            /** Gated */
+            gated?: string | null;
+            /**
+             * Hub
+             * @description absent until a hub described it
+             */
+            hub?: ("huggingface" | "civitai") | null;
+            /** Last Modified */
+            last_modified?: string | null;
+            /**
+             * Left Out
+             * @description how many further variants the hub has
+             */
+            left_out?: number | null;
+            /** License */
+            license?: string | null;
+            /** Likes */
+            likes?: number | null;
+            /** Links */
+            links: {
+                [key: string]: string;
+            };
+            /** Local */
+            local?: boolean | null;
+            metadata: components["schemas"]["RepositoryMetadata"];
+            /** Private */
+            private?: boolean | null;
+            /** @description absent when there is nothing to choose */
+            recommended?: components["schemas"]["Recommended"] | null;
+            /** Repo */
+            repo: string;
+            /** Revision */
+            revision?: string | null;
+            /**
+             * Selected
+             * @description the file that the link named
+             */
+            selected?: string | null;
+            /**
+             * Stale
+             * @description why this is what the hub said last, at `checked_at`
+             */
+            stale?: string | null;
+            /** Tags */
+            tags: string[];
+            /** Variants */
+            variants: components["schemas"]["ModelVariant"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Problem
          * @description RFC 9457 problem document.
          */
@@ -1284,6 +2601,102 @@ export interface components {
             title: string;
             /** Type */
             type: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ProjectItem
+         * @description Approved scenes of a project (R-232, R-245a); `progress_pct` is absent while it has no scene.
+         */
+        ProjectItem: {
+            /** Progress Pct */
+            progress_pct?: number | null;
+            /** Project Id */
+            project_id: string;
+            /** Project Name */
+            project_name: string;
+            /** Scenes Approved */
+            scenes_approved: number;
+            /** Scenes Total */
+            scenes_total: number;
+            /** Status */
+            status: string;
+            /**
+             * Status Color
+             * @enum {string}
+             */
+            status_color: "green" | "yellow" | "red";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ProjectItems
+         * @description Projects that are neither archived nor closed, by name.
+         */
+        ProjectItems: {
+            /** Absent */
+            absent: boolean;
+            /** Data */
+            data: components["schemas"]["ProjectItem"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ProjectsTopic
+         * @description The same as a topic of the stream, by source and id.
+         */
+        ProjectsTopic: {
+            /** Projects */
+            projects: {
+                [key: string]: components["schemas"]["ProjectItem"];
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Publication
+         * @description What became of each item, by its place in the request.
+         */
+        Publication: {
+            /** Accepted */
+            accepted: number;
+            /** Duplicates */
+            duplicates: number;
+            /** Errors */
+            errors: components["schemas"]["NotPublished"][];
+            /** Events */
+            events: components["schemas"]["Published"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Published
+         * @description A fact that stands in the log at `seq`; a duplicate stood there before, and its position may not be known.
+         */
+        Published: {
+            /** Id */
+            id: string;
+            /** Position */
+            position: number;
+            /** Seq */
+            seq?: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "accepted" | "duplicate";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * QuantizationShape
+         * @description How weights were shortened: bits per weight, and the method by its name.
+         */
+        QuantizationShape: {
+            /** Bits */
+            bits?: number | null;
+            /** Method */
+            method?: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -1359,12 +2772,131 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * QueuedFile
+         * @description A file that is being had; `status` is its download's state, or `installed`.
+         */
+        QueuedFile: {
+            /** Download Id */
+            download_id?: string | null;
+            /** Path */
+            path: string;
+            source?: components["schemas"]["MissingSource"] | null;
+            /** Status */
+            status: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * QuickStats
+         * @description Derived numbers (R-026); one over nothing is absent. The rate is in percent.
+         */
+        QuickStats: {
+            /** Averageconversationlength */
+            averageConversationLength?: number | null;
+            /** Mostusedmodel */
+            mostUsedModel?: string | null;
+            /** Trainingsuccessrate */
+            trainingSuccessRate?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Recent
          * @description The newest entries, newest first.
          */
         Recent: {
             /** Activities */
             activities: components["schemas"]["ActivityEntry"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RecentItem
+         * @description Something that happened lately (R-024).
+         */
+        RecentItem: {
+            /** Id */
+            id: string;
+            /** Link */
+            link?: string | null;
+            /** Subtitle */
+            subtitle?: string | null;
+            /** Timestamp */
+            timestamp: string;
+            /** Title */
+            title: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "training" | "conversation" | "model" | "dataset";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Recommended
+         * @description The variant to take; `fits_in` is absent when nothing is known of the machine or of the sizes.
+         */
+        Recommended: {
+            /** Filename */
+            filename: string;
+            /** Fits In */
+            fits_in?: ("gpu" | "memory" | "nothing") | null;
+            /** Reason */
+            reason: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RecommendedVariant
+         * @description The file that the list recommends.
+         */
+        RecommendedVariant: {
+            /** Filename */
+            filename: string;
+            /** Size */
+            size?: number | null;
+            /** Size Bytes */
+            size_bytes?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Reference
+         * @description A model file that a workflow names. `status` `present`: where ComfyUI looks; `present_elsewhere`: `found_at` can
+         *     be linked there; `ambiguous`: one of `candidates`.
+         */
+        Reference: {
+            /** Active */
+            active: boolean;
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Directory */
+            directory: string;
+            /** Filename */
+            filename: string;
+            /**
+             * Form
+             * @description absent for a file; stem: any extension will do
+             */
+            form?: ("folder" | "stem") | null;
+            /** Found At */
+            found_at?: string | null;
+            /** Input Name */
+            input_name: string;
+            /** Node Type */
+            node_type: string;
+            /** Path */
+            path: string;
+            /** Sha256 */
+            sha256?: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "present" | "present_elsewhere" | "ambiguous" | "missing";
+            /** Url */
+            url?: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -1381,6 +2913,41 @@ export interface components {
             total_presets: number;
             /** Version */
             version: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * RepositoryMetadata
+         * @description What the hub says of the model, and of files that no hub described what they say alike.
+         */
+        RepositoryMetadata: {
+            /** Architecture */
+            architecture?: string | null;
+            /** Base Model */
+            base_model?: string | null;
+            /** Context Length */
+            context_length?: number | null;
+            /** Description */
+            description?: string | null;
+            /** Downloads */
+            downloads?: number | null;
+            /** License */
+            license?: string | null;
+            /** Likes */
+            likes?: number | null;
+            /** Links */
+            links: {
+                [key: string]: string;
+            };
+            /** Model Family */
+            model_family?: string | null;
+            /** Model Type */
+            model_type?: string | null;
+            /** Parameters */
+            parameters?: number | null;
+            quantization?: components["schemas"]["QuantizationShape"] | null;
+            /** Tags */
+            tags: string[];
         } & {
             [key: string]: unknown;
         };
@@ -1424,6 +2991,48 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Restored
+         * @description The file was queued; its status is that of the download.
+         */
+        Restored: {
+            /** Download Id */
+            download_id?: string | null;
+            /** Path */
+            path: string;
+            /** Status */
+            status: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Scan
+         * @description What a workflow needs. `missing_models` are the active references that are not `present`.
+         */
+        Scan: {
+            /** Compatible */
+            compatible: boolean;
+            /**
+             * Complete
+             * @description false: more may be needed than is listed, so it is not called compatible
+             */
+            complete: boolean;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "editor" | "prompt" | "unreadable";
+            /** Missing Count */
+            missing_count: number;
+            /** Missing Models */
+            missing_models: components["schemas"]["Reference"][];
+            /** References */
+            references: components["schemas"]["Reference"][];
+            /** Warnings */
+            warnings: components["schemas"]["Warned"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * SignIn
          * @description The local token.
          */
@@ -1432,13 +3041,164 @@ export interface components {
             token: string;
         };
         /**
+         * Skipped
+         * @description A JSON file that is no workflow.
+         */
+        Skipped: {
+            /** Id */
+            id: string;
+            /** Message */
+            message: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * States
          * @description The present states of the topics that were asked for.
          */
         States: {
+            "active-tasks"?: components["schemas"]["TasksTopic"] | null;
+            "disk-health"?: components["schemas"]["DiskHealthTopic"] | null;
+            featured?: components["schemas"]["FeaturedTopic"] | null;
+            overview?: components["schemas"]["OverviewTopic"] | null;
             presets?: components["schemas"]["PresetsTopic"] | null;
+            "project-progress"?: components["schemas"]["ProjectsTopic"] | null;
             queue?: components["schemas"]["QueueTopic"] | null;
             resources?: components["schemas"]["Resources"] | null;
+            stats?: components["schemas"]["Stats"] | null;
+            templates?: components["schemas"]["TemplatesTopic"] | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Statistics
+         * @description Counts over all features (R-023).
+         */
+        Statistics: {
+            /** Activetrainingjobs */
+            activeTrainingJobs: number;
+            /** Messagestoday */
+            messagesToday: number;
+            /** Readydatasets */
+            readyDatasets: number;
+            /** Runningservers */
+            runningServers: number;
+            /** Tokensthisweek */
+            tokensThisWeek: number;
+            /** Totalconversations */
+            totalConversations: number;
+            /** Totaldatasets */
+            totalDatasets: number;
+            /** Totalmessages */
+            totalMessages: number;
+            /** Totalmodels */
+            totalModels: number;
+            /** Totaltrainingjobs */
+            totalTrainingJobs: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Stats
+         * @description The home page's numbers; `absent` names sources that never reported, whose 0 is no data.
+         */
+        Stats: {
+            /** Absent */
+            absent: string[];
+            /** Activeworkflows */
+            activeWorkflows: number;
+            /** Model Files */
+            model_files: number;
+            /** Modelsinstalled */
+            modelsInstalled: number;
+            /** Storageused */
+            storageUsed: string;
+            /** Storage Used Bytes */
+            storage_used_bytes: number;
+            /** Totalgenerations */
+            totalGenerations: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StillNeeded
+         * @description The file was not deleted, because of these.
+         */
+        StillNeeded: {
+            /**
+             * Code
+             * @description stable, snake_case
+             */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Needed By */
+            needed_by: components["schemas"]["NeededBy"][];
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /** Type */
+            type: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StorageReport
+         * @description The first four are R-160's: over the volumes that models lie on and that could be read.
+         */
+        StorageReport: {
+            /** Available Bytes */
+            available_bytes?: number | null;
+            duplicates: components["schemas"]["DuplicateFiles"];
+            /** Families */
+            families: components["schemas"]["FamilyShare"][];
+            /** Folders */
+            folders: components["schemas"]["FolderShare"][];
+            /** Model Count */
+            model_count: number;
+            /** Models Bytes */
+            models_bytes: number;
+            /** Total Bytes */
+            total_bytes?: number | null;
+            unused: components["schemas"]["UnusedFiles"];
+            /** Used Bytes */
+            used_bytes?: number | null;
+            /** Volumes */
+            volumes: components["schemas"]["StorageVolume"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StorageVolume
+         * @description A volume that model files lie on, in bytes. How full it is, is absent until a host read it.
+         */
+        StorageVolume: {
+            /**
+             * Error
+             * @description why it could not be read
+             */
+            error?: string | null;
+            /** Free Bytes */
+            free_bytes?: number | null;
+            /** Model Count */
+            model_count: number;
+            /**
+             * Models Bytes
+             * @description of model files; bytes with several names (hard links) count once
+             */
+            models_bytes: number;
+            /** Mount */
+            mount: string;
+            /**
+             * Stale
+             * @description true: the host that read it fell silent
+             */
+            stale?: boolean | null;
+            /** Total Bytes */
+            total_bytes?: number | null;
+            /** Used Bytes */
+            used_bytes?: number | null;
         } & {
             [key: string]: unknown;
         };
@@ -1459,6 +3219,224 @@ export interface components {
             };
             /** Status */
             status: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SystemStatus
+         * @description What works (R-025).
+         */
+        SystemStatus: {
+            /**
+             * Database
+             * @enum {string}
+             */
+            database: "connected" | "disconnected";
+            gpuMemory?: components["schemas"]["GpuMemory"] | null;
+            /** Inferenceservers */
+            inferenceServers: number;
+            /**
+             * Trainingserver
+             * @enum {string}
+             */
+            trainingServer: "online" | "offline";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TaskItem
+         * @description A job that runs, waits, or ended lately (R-230, R-245a).
+         */
+        TaskItem: {
+            /** Elapsed Seconds */
+            elapsed_seconds?: number | null;
+            /** Id */
+            id: string;
+            /** Job Id */
+            job_id: string;
+            /** Job Type */
+            job_type: string;
+            /** Name */
+            name?: string | null;
+            /** Progress Message */
+            progress_message?: string | null;
+            /** Progress Pct */
+            progress_pct?: number | null;
+            /** Queue Position */
+            queue_position?: number | null;
+            /** Status */
+            status: string;
+            /** Submitted At */
+            submitted_at?: string | null;
+            /** Submitted By */
+            submitted_by?: string | null;
+            /** Worker Id */
+            worker_id?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Tasks
+         * @description What runs, then what waits, then what ended.
+         */
+        Tasks: {
+            /** Data */
+            data: components["schemas"]["TaskItem"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TasksTopic
+         * @description The same as a topic of the stream, by id; a running one's `elapsed_seconds` is the reader's to reckon.
+         */
+        TasksTopic: {
+            /** Tasks */
+            tasks: {
+                [key: string]: components["schemas"]["TaskItem"];
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Template
+         * @description A stored workflow; its `id` is its root's name and its `path` below that.
+         */
+        Template: {
+            /** Compatible */
+            compatible: boolean;
+            /**
+             * Complete
+             * @description false: more may be needed than is listed, so it is not called compatible
+             */
+            complete: boolean;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "editor" | "prompt" | "unreadable";
+            /** Id */
+            id: string;
+            /** Missing Count */
+            missing_count: number;
+            /** Missing Models */
+            missing_models: components["schemas"]["Reference"][];
+            /** Modified At */
+            modified_at: string;
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
+            /** References */
+            references: components["schemas"]["Reference"][];
+            /** Root */
+            root: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Warnings */
+            warnings: components["schemas"]["Warned"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TemplateList
+         * @description Templates in the order of their ids.
+         */
+        TemplateList: {
+            /** Compatible */
+            compatible: number;
+            /** Skipped */
+            skipped: components["schemas"]["Skipped"][];
+            /** Templates */
+            templates: components["schemas"]["Template"][];
+            /** Total */
+            total: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TemplatesTopic
+         * @description The workflow templates by id; `compatible` is how many of them can run.
+         */
+        TemplatesTopic: {
+            /** Compatible */
+            compatible: number;
+            /** Skipped */
+            skipped: {
+                [key: string]: components["schemas"]["Skipped"];
+            };
+            /** Templates */
+            templates: {
+                [key: string]: components["schemas"]["Template"];
+            };
+            /** Total */
+            total: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Uninstalled
+         * @description What an uninstallation did.
+         */
+        Uninstalled: {
+            /** Deleted */
+            deleted: string[];
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Kept */
+            kept: components["schemas"]["KeptFile"][];
+            /** Preset Id */
+            preset_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UnresolvedFile
+         * @description A file about which nothing could be done; code `choose`, `no_source`, or that of the refusal.
+         */
+        UnresolvedFile: {
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Path */
+            path: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UnusedFiles
+         * @description Files that no installed preset, no template and no download needs.
+         */
+        UnusedFiles: {
+            /** Bytes */
+            bytes: number;
+            /** Count */
+            count: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * VariantMetadata
+         * @description What a file's header or its hub says of it; nothing is rated.
+         */
+        VariantMetadata: {
+            /** Architecture */
+            architecture?: string | null;
+            /** Base Model */
+            base_model?: string | null;
+            /** Context Length */
+            context_length?: number | null;
+            /** Dtype */
+            dtype?: string | null;
+            /** Family */
+            family?: string | null;
+            /** License */
+            license?: string | null;
+            /** Parameters */
+            parameters?: number | null;
+            quantization?: components["schemas"]["QuantizationShape"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -1695,6 +3673,451 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Recent"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    get_overview_api_v1_dashboard_overview_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+                /** @description IANA name of the time zone whose days count */
+                tz?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    get_stats_api_v1_dashboard_stats_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    active_tasks_api_v1_dashboard_widgets_active_tasks_get: {
+        parameters: {
+            query?: {
+                recent_completed?: number;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tasks"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    activity_feed_api_v1_dashboard_widgets_activity_feed_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                category?: string | null;
+                project_id?: string | null;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    disk_health_api_v1_dashboard_widgets_disk_health_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskHealth"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    project_progress_api_v1_dashboard_widgets_project_progress_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectItems"];
                 };
             };
             /** @description No, or wrong, credentials */
@@ -2871,6 +5294,794 @@ export interface operations {
             };
         };
     };
+    publish_api_v1_events_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/cloudevents+json": {
+                    [key: string]: unknown;
+                };
+                "application/cloudevents-batch+json": {
+                    [key: string]: unknown;
+                }[];
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Publication"];
+                };
+            };
+            /** @description Some items were refused */
+            207: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Publication"];
+                };
+            };
+            /** @description No CloudEvents */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    featured_models_api_v1_featured_models_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeaturedModels"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    preview_api_v1_hub__text__get: {
+        parameters: {
+            query?: {
+                /** @description where the text names none */
+                revision?: string;
+            };
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                text: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The hub refuses: `gated` (accept its terms), `forbidden`, or `hub_unauthorized` (it wants a token, or another one: HF_TOKEN, CIVITAI_TOKEN); never about the caller's own credentials */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The hub's answer cannot be read */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    model_files_api_v1_modelfiles_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelFiles"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    metadata_api_v1_modelfiles__repo__metadata_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                repo: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamedMetadata"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    list_models_api_v1_models_get: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                offset?: number;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    delete_api_v1_models__path__delete: {
+        parameters: {
+            query?: {
+                force?: boolean;
+            };
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDeleted"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something needs the file */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StillNeeded"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    link_api_v1_models__path__link_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkFrom"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Linked"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    restore_api_v1_models__path__restore_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restored"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
     list_presets_api_v1_presets_get: {
         parameters: {
             query?: {
@@ -3209,6 +6420,98 @@ export interface operations {
             };
             /** @description There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    uninstall_api_v1_presets__preset_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                preset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uninstalled"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3984,6 +7287,79 @@ export interface operations {
             };
         };
     };
+    storage_api_v1_storage_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageReport"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
     stream_api_v1_stream_get: {
         parameters: {
             query?: {
@@ -4247,6 +7623,795 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Problem"];
                     "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    install_missing_of_workflow_api_v1_workflows_install_missing_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Larger than 5 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    install_lock_api_v1_workflows_lock_install_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    scan_api_v1_workflows_scan_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Scan"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Larger than 5 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    list_templates_api_v1_workflows_templates_get: {
+        parameters: {
+            query?: {
+                limit?: number | null;
+                offset?: number;
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateList"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    get_template_api_v1_workflows_templates__template_id__get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Template"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    install_missing_api_v1_workflows_templates__template_id__install_missing_post: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Choices"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    lock_api_v1_workflows_templates__template_id__lock_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    missing_models_api_v1_workflows_templates__template_id__missing_models_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MissingModels"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+        };
+    };
+    plan_api_v1_workflows_templates__template_id__plan_get: {
+        parameters: {
+            query?: {
+                /** @description answer from the past: a position of the log or an RFC 3339 time */
+                at?: string | null;
+            };
+            header?: {
+                "idempotency-key"?: string;
+            };
+            path: {
+                template_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MissingPlan"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": unknown;
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request does not fit */
