@@ -31,6 +31,8 @@ MAX_SHOWN_CHARS = 200
 RACY_NS = 10**9
 """A folder that changed this lately may change again without another time: it counts as changed at the next glance."""
 _NOT_THERE, _UNSURE = -1, -2
+_PLAIN = re.compile(r"[A-Za-z0-9_./ ()-]{1,340}")
+"""Names of which nothing else need be asked: within MAX_TOKEN_CHARS even when every character is escaped."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 
 
@@ -97,17 +99,15 @@ def folders_changed(seen: Seen) -> bool:
 
 
 def look_at_files(seen: Seen) -> bool:
-    """Take over the present stamps; false when a file is not as the walk saw it, so that a walk has to tell."""
-    stamps, look = seen.stamps, os.stat
-    try:
-        for template_id, path in seen.paths.items():
-            status = look(path)
-            known = stamps[template_id]
-            if (status.st_mtime_ns, status.st_size, status.st_ino) != (known.mtime_ns, known.size_bytes, known.inode):
-                stamps[template_id] = stamp_of(status)
-    except OSError:
-        return False
-    return True
+    """Take over the present stamps and tell whether any changed; raises OSError when only a walk can tell."""
+    stamps, look, changed = seen.stamps, os.stat, False
+    for template_id, path in seen.paths.items():
+        status = look(path)
+        known = stamps[template_id]
+        if (status.st_mtime_ns, status.st_size, status.st_ino) != (known.mtime_ns, known.size_bytes, known.inode):
+            stamps[template_id] = stamp_of(status)
+            changed = True
+    return changed
 
 
 def read(path: str, root: str, limit: int) -> tuple[bytes, Stamp, bool]:
@@ -146,6 +146,8 @@ def printable(text: str) -> str:
 
 
 def _key_problem(template_id: str) -> str:
+    if _PLAIN.fullmatch(template_id):
+        return ""
     try:
         subjects.token(template_id)
     except UnicodeEncodeError:

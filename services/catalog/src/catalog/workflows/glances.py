@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from catalog.workflows import folders
 from catalog.workflows.folders import Root, Seen
 
-CHECK_S = 1.0
+CHECK_S = 1.2
 IDLE_SHARE = 0.004
 """Looking at many files is repeated so much more rarely that it takes at most this share of a core (but every
 MAX_WAIT_S). One that is new, gone or replaced changes its folder, and folders are looked at every CHECK_S."""
 MAX_WAIT_S = 15.0
-WALK_S = 30.0
+WALK_S = 60.0
+"""A full check, whatever the folders say."""
 BUSY_SHARE = 0.1
 """While folders change all the time, walks take at most this share."""
 
@@ -36,25 +37,28 @@ class Glances:
             self._next_walk = 0.0
 
     def look(self) -> bool:
-        """Look as closely as it is time to; true when `seen` was renewed."""
+        """Look as closely as it is time to; true when `seen` was renewed, so that something may have changed."""
         began, began_cpu_s = time.monotonic(), time.thread_time()
-        self.rest_s = CHECK_S
         if began < self._next_walk and not folders.folders_changed(self.seen):
-            if began < self._next_files:
-                self.rest_s = self._rest_s(time.thread_time() - began_cpu_s, IDLE_SHARE)
-                return False
-            if folders.look_at_files(self.seen):
-                took_s = time.thread_time() - began_cpu_s
-                self._next_files = began + self._rest_s(took_s, IDLE_SHARE) - CHECK_S / 4
-                return True
+            is_time = began >= self._next_files
+            try:
+                is_renewed = is_time and folders.look_at_files(self.seen)
+            except OSError:  # one of them is not what it was
+                pass
+            else:
+                self.rest_s = CHECK_S
+                if is_time:
+                    self._rest(began, time.thread_time() - began_cpu_s)
+                return is_renewed
         self.seen = folders.walk(self.roots)
         self.walks += 1
         took_s = time.thread_time() - began_cpu_s
         self._next_walk = began + max(WALK_S, took_s / IDLE_SHARE)
-        self._next_files = began + self._rest_s(took_s, IDLE_SHARE) - CHECK_S / 4
-        self.rest_s = self._rest_s(took_s, BUSY_SHARE)
+        self.rest_s = min(max(CHECK_S, took_s / BUSY_SHARE), MAX_WAIT_S)
+        self._rest(began, took_s)
         return True
 
-    @staticmethod
-    def _rest_s(took_s: float, share: float) -> float:
-        return min(max(CHECK_S, took_s / share), MAX_WAIT_S)
+    def _rest(self, began: float, took_s: float) -> None:
+        """Put off the next look at every file, but for no more than the next look where that took little."""
+        rest_s = min(took_s / IDLE_SHARE, MAX_WAIT_S)
+        self._next_files = began + (rest_s if rest_s > CHECK_S else 0.0)
