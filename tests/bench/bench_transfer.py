@@ -49,7 +49,7 @@ def main() -> None:
     for tool in ("curl", "aria2c"):
         print(downloaders.version(tool))
     print(
-        f"huggingface_hub: {'there' if downloaders.has_hub() else 'not installed, left out (dependency group bench)'}"
+        f"huggingface_hub: {'there' if downloaders.has_hub() else 'not installed, left out'}"
     )
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".dev-bench-") as name:
         folder = Path(name)
