@@ -1,4 +1,7 @@
 import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,38 @@ def test_what_lies_under_a_path_is_judged_by_hash_source_or_exact_size(
     file: d.FileSpec, on_disk: int | None, known: KnownFile | None, action: str
 ) -> None:
     assert judge(file, on_disk, known)[0] == action
+
+
+OLD = "https://hub.example/old"
+
+
+@pytest.mark.parametrize(
+    ("file", "known", "action"),
+    [
+        (spec(replaces_url=OLD), KnownFile("vae/a.bin", OLD, 100, SHA), "download"),
+        (spec(size=None, replaces_url=OLD), KnownFile("vae/a.bin", OLD, 100, SHA), "download"),
+        (spec(sha256="cd" * 32, replaces_url=OLD), KnownFile("vae/a.bin", OLD, 100, SHA), "download"),
+        (spec(sha256=SHA, replaces_url=OLD), KnownFile("vae/a.bin", OLD, 100, SHA), "present"),
+        (spec(replaces_url=OLD), KnownFile("vae/a.bin", URL, 100, SHA), "present"),
+        (spec(size=99, replaces_url=OLD), KnownFile("vae/a.bin", "https://other/x", 100, SHA), "conflict"),
+        (spec(size=None, replaces_url=OLD), KnownFile("vae/a.bin", OLD, 7, SHA), "unclear"),
+        (spec(size=None, replaces_url=OLD), None, "unclear"),
+    ],
+)
+def test_an_update_replaces_what_came_from_its_older_url_and_nothing_else(
+    file: d.FileSpec, known: KnownFile | None, action: str
+) -> None:
+    assert judge(file, 100, known)[0] == action
+
+
+def test_an_update_is_planned_as_a_download_beside_the_old_file(scene: Scene) -> None:
+    scene.put("a.bin", 100)
+    scene.queue("own", spec("a.bin", url=OLD))
+    scene.verify("own", spec("a.bin", url=OLD), sha256=SHA)
+    update = spec("a.bin", 100, replaces_url=OLD)
+    assert not scene.planner.installed([update])
+    plan = scene.plan(update)
+    assert (plan.files[0].action, plan.volumes[0].needed_bytes) == ("download", 100)
 
 
 def test_installed_means_every_file_that_is_not_optional(scene: Scene) -> None:
@@ -146,3 +181,40 @@ def test_bytes_in_staging_are_not_needed_again(scene: Scene) -> None:
     scene.put(f"vae/.modeldeck-{name}.part", 50 * 4096)
     plan = scene.plan(spec("vae/a.bin", size=100 * 4096))
     assert plan.volumes[0].needed_bytes == 50 * 4096
+
+
+@pytest.fixture
+def other_volume(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the tests' own."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system to plan on")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_each_volume_is_counted_for_itself(scene: Scene, other_volume: Path) -> None:
+    (scene.models / "loras").symlink_to(other_volume)
+    (scene.models / "broken").symlink_to(other_volume / "nowhere")
+    scene.put("loras/there.bin", 100)
+    scene.queue("other", spec("loras/queued.bin", 1000, url="https://hub.example/q"))
+    plan = scene.plan(
+        spec("vae/new.bin", 300, url="https://hub.example/n"),
+        spec("loras/there.bin"),
+        spec("loras/deep/er/more.bin", 50, url="https://hub.example/m"),
+        spec("broken/b.bin", 7, url="https://hub.example/b"),
+    )
+    own, other = plan.volumes
+    assert (own.needed_bytes, own.present_bytes, own.reserved_bytes) == (307, 0, 0)
+    assert (other.needed_bytes, other.present_bytes, other.reserved_bytes) == (50, 100, 1000)
+    assert other.volume.mount == Path("/dev/shm")
+    assert other.volume.device == other_volume.stat().st_dev
+    assert abs(other.free_bytes - shutil.disk_usage(other_volume).free) < GB
+
+
+def test_a_volume_that_the_queue_fills_is_no_matter_of_another_one(scene: Scene, other_volume: Path) -> None:
+    (scene.models / "loras").symlink_to(other_volume)
+    scene.queue("other", spec("loras/huge.bin", 10**15, url="https://hub.example/q"))
+    plan = scene.plan(spec("vae/new.bin", 300))
+    assert len(plan.volumes) == 1
+    check_space(plan)

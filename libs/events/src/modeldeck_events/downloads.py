@@ -27,7 +27,8 @@ class FileSpec(Message, frozen=True, kw_only=True):
     """One file of a target.
 
     `path` is relative to the pool's models folder, POSIX style, already validated (`paths.check_model_path`).
-    `size_bytes` is exact; `approx_size_bytes` is what a catalog claims in words such as "4.8GB".
+    `size_bytes` is exact; `approx_size_bytes` is what a catalog claims in words such as "4.8GB". `replaces_url` marks
+    an update: the file that has the path may be replaced when it is, unchanged, the one that came from that URL.
     """
 
     path: str
@@ -37,6 +38,7 @@ class FileSpec(Message, frozen=True, kw_only=True):
     approx_size_bytes: int | None = None
     sha256: str | None = None
     optional: bool = False
+    replaces_url: str | None = None
 
 
 class Target(Message, frozen=True, kw_only=True):

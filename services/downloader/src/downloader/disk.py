@@ -38,7 +38,7 @@ class ModelsDisk:
 
     def staged_bytes(self, path: str) -> int:
         """Return how much of the volume the unfinished file of this path takes already."""
-        if not (self.models_dir / path).parent.is_dir():
+        if not _is_folder((self.models_dir / path).parent):
             return 0  # `locate` would make the folder
         try:
             return locate(self.models_dir, path).staged.stat().st_blocks * 512
@@ -48,7 +48,7 @@ class ModelsDisk:
     def volume_of(self, path: str) -> Volume:
         """Return the volume on which this path lies or would lie."""
         folder = (self.models_dir / path).parent
-        while not folder.is_dir() and folder != folder.parent:
+        while not _is_folder(folder) and folder != folder.parent:
             folder = folder.parent
         folder = folder.resolve()
         device = folder.stat().st_dev
@@ -56,3 +56,7 @@ class ModelsDisk:
             folder = folder.parent
         room = os.statvfs(folder)
         return Volume(device, folder, room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - false, too, for what may not be looked at

@@ -2,7 +2,7 @@
 
 A file is `present` when what lies under its path agrees with its own source: verified from the same URL, or with the
 stated hash, or of the stated exact size (api.md, warnings). Otherwise it is a `conflict`, or `unclear` when too little
-is stated to tell; the transfer then asks the source.
+is stated to tell; the transfer then asks the source. An update (`replaces_url`) of what lies there is a `download`.
 """
 
 from __future__ import annotations
@@ -87,10 +87,15 @@ def judge(spec: FileSpec, size_bytes: int | None, known: KnownFile | None) -> tu
     if size_bytes is None:
         return "download", ""
     if known is not None and known.size_bytes == size_bytes:
+        update = known.url is not None and known.url == spec.replaces_url
         if spec.sha256 and known.sha256:
-            return ("present", "") if spec.sha256 == known.sha256 else ("conflict", "its SHA-256 is another one")
+            if spec.sha256 == known.sha256:
+                return "present", ""
+            return ("download", "") if update else ("conflict", "its SHA-256 is another one")
         if known.url == spec.url:
             return "present", ""
+        if update:
+            return "download", ""
     if spec.size_bytes is not None:
         if spec.size_bytes == size_bytes:
             return "present", ""
@@ -130,9 +135,11 @@ class Planner:
             self._count(plan, part, planned)
         for spec in pending.values():
             left = self._left(spec)
-            part = self._part(volumes, spec.path)
-            part.reserved_bytes += left
-            part.reserved_exact_bytes += left if spec.size_bytes is not None else 0
+            concerned = volumes.get(self._disk.volume_of(spec.path).device)
+            if concerned is None:
+                continue  # no file of this plan lies on that volume: how full it gets is not the question
+            concerned.reserved_bytes += left
+            concerned.reserved_exact_bytes += left if spec.size_bytes is not None else 0
         for part in volumes.values():
             part.fits = part.needed_bytes <= part.free_bytes - part.reserved_bytes
         plan.volumes = list(volumes.values())
@@ -161,7 +168,7 @@ class Planner:
             if queued.url == spec.url:
                 return PlannedFile(spec, "queued")
             return PlannedFile(spec, "conflict", f"the queue will put another file there, from {queued.url}")
-        if action == "download" and self._linkable(spec):
+        if action == "download" and self._disk.size_of(spec.path) is None and self._linkable(spec):
             return PlannedFile(spec, "link")
         return PlannedFile(spec, action, conflict)
 

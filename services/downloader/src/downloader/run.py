@@ -178,6 +178,7 @@ class Run:
             size_bytes=spec.size_bytes,
             approx_size_bytes=spec.approx_size_bytes,
             sha256=spec.sha256,
+            replaces_url=spec.replaces_url,
             # Once it replaced the file in this download, a second claim finds the right one there.
             force=self._claimed.force and spec.path not in self._claimed.completed,
         )

@@ -15,7 +15,7 @@ Action = Literal["downloaded", "present", "linked"]
 class FileRequest:
     """One file: `path` is relative to the models folder, POSIX. `size_bytes` is exact; a guess goes into
     `approx_size_bytes` (used for nothing but the space check when the server names no length).
-    `force` replaces a file of another source that has the path.
+    `force` replaces a file of another source that has the path, `replaces_url` one that was fetched from there.
     """
 
     path: str
@@ -24,6 +24,7 @@ class FileRequest:
     approx_size_bytes: int | None = None
     sha256: str | None = None
     force: bool = False
+    replaces_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ class Presence:
     """Settles one request without fetching where that is possible.
 
     A file that is there satisfies a request when its hash, else its exact size, is what the request's own source
-    states; else PathConflictError names the conflict, unless `force` is set. `force` believes hashes only.
+    states; else PathConflictError names the conflict, unless `force` is set, or the file is, unchanged, what was
+    fetched from `replaces_url`. For a file that may be replaced only hashes are believed.
     """
 
     def __init__(  # noqa: PLR0913  (what a decision about one file needs)
@@ -60,7 +61,7 @@ class Presence:
             self._refuse_conflict(stat, f"the catalog wants SHA-256 {promised}")
             return None
         record = self._record(stat)
-        if record is not None and record.url == request.url and not request.force:
+        if record is not None and record.url == request.url and not self._may_replace(stat):
             return self._present(stat, record.sha256, "size")
         if request.size_bytes is not None and request.size_bytes != stat.st_size:
             self._refuse_conflict(stat, f"the catalog wants {request.size_bytes:,} bytes")
@@ -68,7 +69,7 @@ class Presence:
 
     async def after_asking(self, stated: Stated) -> FileResult | None:
         """Settle by what the source states; None when the bytes must be fetched."""
-        request, stat = self._request, self._here()
+        stat = self._here()
         if stat is None:
             return await self._link(stated.sha256)
         if stated.sha256 is not None:
@@ -76,7 +77,7 @@ class Presence:
                 return self._present(stat, stated.sha256, "sha256", stated)
             self._refuse_conflict(stat, f"{stated.host} has SHA-256 {stated.sha256}")
             return None
-        if request.force:
+        if self._may_replace(stat):
             return None
         if stated.size is not None and stated.size == stat.st_size:
             record = self._record(stat)
@@ -86,9 +87,9 @@ class Presence:
         return None
 
     async def before_publishing(self, sha256: str) -> None:
-        """Raise PathConflictError when another file took the path while this one was fetched, unless `force` is set."""
+        """Raise PathConflictError when a file that may not be replaced took the path while this one was fetched."""
         stat = self._here()
-        if stat is not None and not self._request.force and await self._sha256_here(stat) != sha256:
+        if stat is not None and not self._may_replace(stat) and await self._sha256_here(stat) != sha256:
             self._refuse_conflict(stat, f"what was fetched has SHA-256 {sha256}")
 
     # The file that has the path
@@ -103,6 +104,11 @@ class Presence:
         record = self._known.at_path(self._request.path)
         return record if record is not None and _is_unchanged(record, stat) else None
 
+    def _may_replace(self, stat: os.stat_result) -> bool:
+        """Tell whether what lies there may go: at all, or because it is what this file is the update of."""
+        record = self._record(stat) if self._request.replaces_url else None
+        return self._request.force or (record is not None and record.url == self._request.replaces_url)
+
     async def _sha256_here(self, stat: os.stat_result) -> str:
         """Return the hash of the file that is there: remembered when it is provably the same file, else computed."""
         if self._here_sha256 is None:
@@ -115,7 +121,7 @@ class Presence:
 
     def _refuse_conflict(self, stat: os.stat_result, wanted: str) -> None:
         """Raise PathConflictError, unless the request may replace the file."""
-        if self._request.force:
+        if self._may_replace(stat):
             return
         record = self._known.at_path(self._request.path)
         origin = f" from {record.url}" if record is not None and record.url else ""
