@@ -27,7 +27,7 @@ MAX_FILES = 20_000
 MAX_FOLDERS = 20_000
 MAX_DEPTH = 32
 MAX_NOTES = 100
-MAX_SHOWN_CHARS = 200
+MAX_SHOWN_CHARS = 80
 RACY_NS = 10**9
 """A folder that changed this lately may change again without another time: it counts as changed at the next glance."""
 _NOT_THERE, _UNSURE = -1, -2
@@ -153,7 +153,7 @@ def _key_problem(template_id: str) -> str:
     except UnicodeEncodeError:
         return "the name is not UTF-8"
     except ValueError:
-        return f"the name is too long, folders included: {subjects.MAX_TOKEN_CHARS} bytes at most"
+        return f"the name is too long, folders included; {subjects.MAX_TOKEN_CHARS // 3} bytes always fit"
     return "the name contains control characters" if _CONTROL.search(template_id) else ""
 
 
