@@ -22,6 +22,7 @@ from catalog.hubs.describing import Describer
 from catalog.hubs.handlers import HubHandlers
 from catalog.hubs.hosts import CIVITAI, HUGGING_FACE, hub_host
 from catalog.hubs.huggingface import HuggingFace
+from catalog.library.assembly import Known, Library
 from catalog.policies import FinishedFiles, Schedule
 from catalog.refresh import Refresher
 from catalog.root_marker import RootMarker
@@ -53,15 +54,27 @@ def build(settings: Settings) -> Service:
     own_root = None if settings.template_dirs else roots[0].folder
     template_watch = TemplateWatch(service.store, templates, roots, loaders, make=own_root)
     featured = FeaturedFold()
+    scanner = ScanHandler(loaders, files.index)
+    library = Library(
+        service,
+        Known(files, published, templates),
+        settings.models,
+        look_at=watch.look_at,
+        want=watch.look_at,
+        scan=scanner.read,
+    )
     projector = service.folds(
-        (published, featured, files, finished, templates),
-        subjects=(
-            f"evt.{presets.AGGREGATE}.>",
-            presets.CATALOG_SUBJECT,
-            featured.subjects,
-            *files.subjects,
-            finished.subjects,
-            templates.subjects,
+        (published, featured, files, finished, templates, *library.folds),
+        subjects=sorted(  # each once: JetStream refuses filters that overlap
+            {
+                f"evt.{presets.AGGREGATE}.>",
+                presets.CATALOG_SUBJECT,
+                featured.subjects,
+                *files.subjects,
+                finished.subjects,
+                templates.subjects,
+                *library.subjects,
+            }
         ),
     )
     finished.begin_after(projector.caught_up)
@@ -84,7 +97,7 @@ def build(settings: Settings) -> Service:
     service.task(Schedule(featured_feed, interval_s=settings.presets_refresh_s).run, name="refresh the featured list")
     service.task(Schedule(refresher, interval_s=settings.presets_refresh_s).run, name="refresh presets")
     service.task(watch.run, name="watch the models folder")
-    service.command(ScanWorkflow)(ScanHandler(loaders, files.index).scan_workflow)
+    service.command(ScanWorkflow)(scanner.scan_workflow)
     service.task(template_watch.run, name="watch the templates")
     service.command(DescribeRepository)(HubHandlers(_describer(service.store, settings)).describe_repository)
     service.detail = lambda: {
