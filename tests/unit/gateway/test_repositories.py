@@ -278,3 +278,10 @@ def test_size_categories_begin_where_they_say() -> None:
     steps = {0: "XS", 10**9 - 1: "XS", 10**9: "S", 4 * 10**9: "M", 12 * 10**9: "L", 40 * 10**9: "XL"}
     assert {size: size_category(size) for size in steps} == steps
     assert size_category(None) is None
+
+
+def test_a_new_description_replaces_the_old_one() -> None:
+    boards = after(described(variant("q4")))
+    assert list(statuses(boards)) == ["llama-Q4.gguf"]
+    more_of(boards, described(variant("q8")), after=10)
+    assert list(statuses(boards)) == ["llama-Q8.gguf"]
