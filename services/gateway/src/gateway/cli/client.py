@@ -22,7 +22,8 @@ Json = dict[str, Any]
 
 API = "/api/v1"
 _TIMEOUT = httpx.Timeout(30, connect=5)
-_REFRESH_TIMEOUT = httpx.Timeout(45, connect=5)  # the catalog's own limit for fetching is 30 s
+PATIENT = httpx.Timeout(45, connect=5)
+"""For what the gateway itself may wait 30 s for: fetching a catalog, deleting large files."""
 _PAGE = 200
 
 
@@ -189,7 +190,7 @@ class Client:
 
     def refresh(self) -> Json:
         """Fetch the catalog again."""
-        return self.write("POST", "/presets/refresh", timeout=_REFRESH_TIMEOUT)
+        return self.write("POST", "/presets/refresh", timeout=PATIENT)
 
     # -- streaming -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from gateway.cli.client import Client, Json
+from gateway.cli.client import PATIENT, Client, Json
 
 _ODD = re.compile(r"(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
 
@@ -60,7 +60,8 @@ class Library:
 
     def delete(self, path: str, *, force: bool) -> Json:
         """Delete a model file: `{path, size_bytes, freed_bytes, restorable, needed_by}`."""
-        return self._client.write("DELETE", f"/models/{_model(path)}", params={"force": "true" if force else "false"})
+        params = {"force": "true" if force else "false"}
+        return self._client.write("DELETE", f"/models/{_model(path)}", params=params, timeout=PATIENT)
 
     def restore(self, path: str) -> Json:
         """Queue a deleted file again: `{path, status, download_id}`."""
@@ -69,7 +70,7 @@ class Library:
     def uninstall(self, preset_id: str) -> Json:
         """Delete a preset's own files: `{preset_id, deleted, freed_bytes, kept}`."""
         preset_id = check(preset_id, "the id of a preset", "presets")
-        return self._client.write("DELETE", f"/presets/{quote(preset_id, safe='')}")
+        return self._client.write("DELETE", f"/presets/{quote(preset_id, safe='')}", timeout=PATIENT)
 
 
 def check(text: str, what: str = "the path of a model file", shown_by: str = "models") -> str:
