@@ -7,10 +7,7 @@ Names that share their bytes already (hard links, symbolic links) are one copy. 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass, field
-from heapq import nsmallest
 from typing import NamedTuple
 
 from gateway.boards.board import Json
@@ -24,50 +21,91 @@ MAX_PATHS = 20
 
 
 class Content(NamedTuple):
-    """What a file holds: equal ones are one content. An empty file is nobody's duplicate."""
+    """What a file holds: equal ones are one content."""
 
     sha256: str
     size_bytes: int
 
 
-@dataclass(slots=True)
 class _Group:
-    paths: list[str] = field(default_factory=list)
-    copies: Counter[Hashable] = field(default_factory=Counter)
+    """A content with several names."""
+
+    __slots__ = ("content", "copies", "paths")
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.paths: list[str] = []
+        self.copies: dict[Hashable, int] = {}
+
+    def add(self, path: str, copy: Hashable) -> None:
+        insort(self.paths, path)
+        self.copies[copy] = self.copies.get(copy, 0) + 1
+
+    def remove(self, path: str, copy: Hashable) -> None:
+        del self.paths[bisect_left(self.paths, path)]
+        self.copies[copy] -= 1
+        if not self.copies[copy]:
+            del self.copies[copy]
+
+    @property
+    def reclaimable_bytes(self) -> int:
+        return (len(self.copies) - 1) * self.content.size_bytes
+
+    @property
+    def rank(self) -> tuple[int, Content]:
+        """Sort key: those first which would free most."""
+        return -self.reclaimable_bytes, self.content
+
+    def beside(self, path: str) -> list[str]:
+        """Return the names that the file at `path` tells of."""
+        at, count = bisect_left(self.paths, path), len(self.paths)
+        return [self.paths[(at + step) % count] for step in range(1, min(NEIGHBOURS, count - 1) + 1)]
+
+    def telling_of(self, path: str) -> list[str]:
+        """Return `path` and the names before it, which tell of it."""
+        at = bisect_left(self.paths, path)
+        return [self.paths[at - step] for step in range(min(NEIGHBOURS + 1, len(self.paths)))]
+
+    def state(self) -> Json:
+        return {
+            "sha256": self.content.sha256,
+            "size_bytes": self.content.size_bytes,
+            "count": len(self.paths),
+            "paths": self.paths[:MAX_PATHS],
+            "reclaimable_bytes": self.reclaimable_bytes,
+        }
 
 
 class Duplicates:
     """The contents of all files whose hash is known. `copy` says of which bytes on the disk a name is."""
 
     def __init__(self) -> None:
-        self._groups: dict[Content, _Group] = {}
         self._of: dict[str, tuple[Content, Hashable]] = {}
-        self._several: set[Content] = set()
+        self._only: dict[Content, str] = {}
+        self._groups: dict[Content, _Group] = {}
+        self._ranks: list[tuple[int, Content]] = []
         self._reclaimable_bytes = 0
         self._touched: set[str] = set()
         self._shown: Json | None = None
 
     def put(self, path: str, content: Content | None, copy: Hashable) -> None:
-        """Note what lies at a path, None when it is not known or nothing."""
+        """Note what lies at a path; None when that is not known, or nothing. An empty file is nobody's duplicate."""
         new = (content, copy) if content is not None and content.size_bytes else None
         old = self._of.get(path)
         if new == old:
             return
         if old is not None:
-            self._change(path, *old, by=-1)
             del self._of[path]
+            self._leave(path, *old)
         if new is not None:
-            self._change(path, *new, by=1)
             self._of[path] = new
+            self._join(path, *new)
 
     def beside(self, path: str) -> list[str]:
         """Return the next other names of the same content, up to ten; [] when there is none."""
         entry = self._of.get(path)
-        if entry is None:
-            return []
-        paths = self._groups[entry[0]].paths
-        at = bisect_left(paths, path)
-        return [paths[(at + step) % len(paths)] for step in range(1, min(NEIGHBOURS, len(paths) - 1) + 1)]
+        group = self._groups.get(entry[0]) if entry is not None else None
+        return group.beside(path) if group is not None else []
 
     def take_touched(self) -> set[str]:
         """Return the paths for which `beside` answers something else since the last call."""
@@ -75,58 +113,50 @@ class Duplicates:
         return touched
 
     def state(self) -> Json:
-        """Return what linking would free: the sum, and the contents with several names; the same object until it
-        changes.
-        """
+        """Return what linking would free, and the contents with several names; the same object until it changes."""
         if self._shown is None:
-            groups = nsmallest(MAX_GROUPS, map(self._group, self._several), key=_rank)
             self._shown = {
                 "reclaimable_bytes": self._reclaimable_bytes,
-                "count": len(self._several),
-                "groups": groups,
+                "count": len(self._groups),
+                "groups": [self._groups[content].state() for _, content in self._ranks[:MAX_GROUPS]],
             }
         return self._shown
 
-    def _change(self, path: str, content: Content, copy: Hashable, *, by: int) -> None:
-        group = self._groups.setdefault(content, _Group())
-        self._reclaimable_bytes -= _reclaimable(content, group)
-        if by < 0:
-            self._touch(group.paths, path)
-            del group.paths[bisect_left(group.paths, path)]
+    def _join(self, path: str, content: Content, copy: Hashable) -> None:
+        group = self._groups.get(content)
+        if group is not None:
+            self._unrank(group)
         else:
-            insort(group.paths, path)
-            self._touch(group.paths, path)
-        group.copies[copy] += by
-        if not group.copies[copy]:
-            del group.copies[copy]
-        self._reclaimable_bytes += _reclaimable(content, group)
+            other = self._only.pop(content, None)
+            if other is None:
+                self._only[content] = path
+                return
+            group = self._groups[content] = _Group(content)
+            group.add(other, self._of[other][1])
+        group.add(path, copy)
+        self._touched.update(group.telling_of(path))
+        self._rank(group)
+
+    def _leave(self, path: str, content: Content, copy: Hashable) -> None:
+        group = self._groups.get(content)
+        if group is None:
+            del self._only[content]
+            return
+        self._touched.update(group.telling_of(path))
+        self._unrank(group)
+        group.remove(path, copy)
         if len(group.paths) > 1:
-            self._several.add(content)
+            self._rank(group)
         else:
-            self._several.discard(content)
-        if not group.paths:
             del self._groups[content]
+            self._only[content] = group.paths[0]
+
+    def _rank(self, group: _Group) -> None:
+        insort(self._ranks, group.rank)
+        self._reclaimable_bytes += group.reclaimable_bytes
         self._shown = None
 
-    def _touch(self, paths: list[str], path: str) -> None:
-        """Note the path and those before it which tell of it."""
-        at = bisect_left(paths, path)
-        self._touched.update(paths[at - step] for step in range(min(NEIGHBOURS + 1, len(paths))))
-
-    def _group(self, content: Content) -> Json:
-        group = self._groups[content]
-        return {
-            "sha256": content.sha256,
-            "size_bytes": content.size_bytes,
-            "count": len(group.paths),
-            "paths": group.paths[:MAX_PATHS],
-            "reclaimable_bytes": _reclaimable(content, group),
-        }
-
-
-def _reclaimable(content: Content, group: _Group) -> int:
-    return max(0, len(group.copies) - 1) * content.size_bytes
-
-
-def _rank(group: Json) -> tuple[int, str, int]:
-    return -group["reclaimable_bytes"], group["sha256"], group["size_bytes"]
+    def _unrank(self, group: _Group) -> None:
+        del self._ranks[bisect_left(self._ranks, group.rank)]
+        self._reclaimable_bytes -= group.reclaimable_bytes
+        self._shown = None

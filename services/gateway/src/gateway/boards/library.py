@@ -1,6 +1,6 @@
 """The model files of a pool: what lies where, what its bytes are, where they came from. Other boards look here.
 
-`index` tells which file a workflow's reference means (`matching.ModelIndex`); it is the only one in the gateway.
+`Library.index` tells which file a workflow's reference means (`matching.ModelIndex`), the only one in the gateway.
 """
 
 from __future__ import annotations
@@ -51,16 +51,25 @@ class _Saved(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Library:
-    """The files of one pool. `index` holds those that are there and not known to be broken."""
+    """The files of one pool. The index is brought up to date when it is asked for: a fact costs next to nothing."""
 
     VERSION = 1
 
     def __init__(self, downloads: Downloads, *, pool: str) -> None:
-        self.index = ModelIndex()
+        self._index = ModelIndex()
         self._downloads = downloads
         self._pool = pool
         self._saved = _Saved()
         self._changed: set[str] | None = None
+        self._unindexed: dict[str, str | None] = {}
+
+    @property
+    def index(self) -> ModelIndex:
+        """The files that are there and not known to be broken, for matching; right until the next fact."""
+        for path, sha256 in self._unindexed.items():
+            self._reindex(path, sha256)
+        self._unindexed.clear()
+        return self._index
 
     @property
     def files(self) -> dict[str, FileOnDisk]:
@@ -90,6 +99,7 @@ class Library:
         """Return the keys (`matching.keys_of_file`) of the files that came, went or were hashed since the last call;
         None: any may have.
         """
+        _ = self.index
         changed, self._changed = self._changed, set()
         return changed
 
@@ -121,7 +131,8 @@ class Library:
     def reset(self) -> None:
         """Forget everything folded."""
         self._saved = _Saved()
-        self.index.clear()
+        self._index.clear()
+        self._unindexed.clear()
         self._changed = None
 
     def dump(self) -> bytes:
@@ -133,27 +144,23 @@ class Library:
         saved = msgspec.json.decode(data, type=_Saved)
         self.reset()
         self._saved = saved
-        self.index.survey(saved.places)
-        for path, file in saved.files.items():
-            if file.whole is not False:
-                self.index.put(path, file.sha256)
+        self._index.survey(saved.places)
+        self._unindexed = dict.fromkeys(saved.files)
 
     def _found(self, event: ModelFileFound, seq: int) -> None:
         path, before = event.path, self._saved.files.get(event.path)
         file = before or self._saved.absent.pop(path, None) or FileOnDisk()
-        sha256 = file.sha256
+        self._unindexed.setdefault(path, file.sha256)
         file.found(event, seq)
         self._saved.files[path] = file
         self._saved.deleted.pop(path, None)
-        self._reindex(path, file, sha256)
 
     def _gone(self, event: ModelFileGone | ModelFileDeleted, record: Record) -> None:
         path = event.path
         file = self._saved.files.pop(path, None) or self._saved.absent.pop(path, None)
         if file is not None:
-            sha256 = file.sha256
+            self._unindexed.setdefault(path, file.sha256)
             file.gone(record.seq, deleted=isinstance(event, ModelFileDeleted))
-            self._reindex(path, file, sha256)
             self._keep_absent(path, file)
         if isinstance(event, ModelFileDeleted):
             deleted = self._saved.deleted
@@ -168,26 +175,21 @@ class Library:
         file = self._saved.files.get(event.path)
         if file is None:
             return False
-        before = file.sha256
-        if not file.hashed(event):
-            return False
-        self._reindex(event.path, file, before)
-        return True
+        self._unindexed.setdefault(event.path, file.sha256)
+        return file.hashed(event)
 
     def _fetched(self, event: DownloadFileCompleted, seq: int) -> bool:
         download = self._downloads.by_id.get(event.download_id)
         if download is None or download.pool != self._pool:
             return False
         file = self._at(event.path)
-        before = file.sha256
+        self._unindexed.setdefault(event.path, file.sha256)
         file.fetched(event, seq)
-        if file.sha256 != before:
-            self._reindex(event.path, file, before)
         return True
 
     def _surveyed(self, event: InventorySurveyed) -> None:
         if event.places != self._saved.places:
-            self.index.survey(event.places)
+            self._index.survey(event.places)
             self._changed = None
         self._saved.roots, self._saved.places, self._saved.mounts = event.roots, event.places, event.mounts
 
@@ -203,13 +205,14 @@ class Library:
             del absent[next(iter(absent))]
         return file
 
-    def _reindex(self, path: str, file: FileOnDisk, sha256: str | None) -> None:
-        """Take over into the index what `file` is now; `sha256` is what it was known by before."""
-        if file.size_bytes is not None and file.whole is not False:
-            self.index.put(path, file.sha256)
+    def _reindex(self, path: str, sha256: str | None) -> None:
+        """Take over into the index what lies at a path now; `sha256` is what it was known by before."""
+        file = self._saved.files.get(path)
+        if file is not None and file.whole is not False:
+            self._index.put(path, file.sha256)
         else:
-            self.index.remove(path)
+            self._index.remove(path)
         if self._changed is not None:
-            self._changed |= keys_of_file(path, sha256) | keys_of_file(path, file.sha256)
+            self._changed |= keys_of_file(path, sha256) | keys_of_file(path, file.sha256 if file else None)
             if len(self._changed) > MAX_CHANGED_KEYS:
                 self._changed = None

@@ -7,6 +7,7 @@ something was said of it, of who needs it, or of its duplicates, so a change cos
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted
 from modeldeck_events.modelfiles import (
@@ -32,6 +33,14 @@ from gateway.boards.storage import Copy, Share, Storage, longest
 _REPO_OF_URL = re.compile(r"https?://[^/]+/([^/]+/[^/]+)/(?:resolve|blob)/")
 
 
+class _Place(NamedTuple):
+    """Where the files of one folder lie: how the paths of its root begin, the volume, the model folder."""
+
+    root: str
+    volume: str | None
+    folder: str
+
+
 class Models:
     """The board of model files. `settle` takes over what changed in the boards that it looks at."""
 
@@ -46,6 +55,7 @@ class Models:
         self._views = Collection()
         self._duplicates = Duplicates()
         self._storage = Storage()
+        self._places: dict[str, _Place] = {}
         self._dirty: set[str] | None = None
         self._deleted: Json = {}
         self._shown_storage: Json | None = None
@@ -83,7 +93,11 @@ class Models:
         if not touched and noted is not None and not noted:
             return False
         files = self._library.files
-        touched |= self._views.keys() | files.keys() if noted is None else noted
+        if noted is None:
+            self._places.clear()
+            touched |= self._views.keys() | files.keys()
+        else:
+            touched |= noted
         for path in touched:
             self._count(path, files.get(path))
         touched |= self._duplicates.take_touched()
@@ -118,6 +132,7 @@ class Models:
         self._views = Collection()
         self._duplicates = Duplicates()
         self._storage = Storage()
+        self._places.clear()
         self._dirty, self._deleted, self._shown_storage = None, {}, None
 
     def dump(self) -> bytes:
@@ -138,14 +153,14 @@ class Models:
             self._storage.put(path, None)
             self._duplicates.put(path, None, None)
             return
-        copy = self._copy(path, file)
+        place, copy = self._place(path), self._copy(path, file)
         share = Share(
-            volume=self._volume(path) or "",
-            folder=folder_of(path),
+            volume=place.volume or "",
+            folder=place.folder,
             family=_family(file) or "",
             size_bytes=file.size_bytes,
             copy=copy,
-            is_unused=not self._needs.of(path),
+            is_unused=not self._needs.needed(path),
         )
         self._storage.put(path, share)
         self._duplicates.put(path, Content(file.sha256, file.size_bytes) if file.sha256 else None, copy)
@@ -153,50 +168,62 @@ class Models:
     def _copy(self, path: str, file: FileOnDisk) -> Copy:
         """Return which bytes on the disk a name is of. A symbolic link has those of the path that it was made for."""
         size_bytes = file.size_bytes or 0
-        volume = self._volume(path) or ""
+        volume = self._place(path).volume or ""
         if file.link is not None:
             from_path, method = file.link
             if method == "symlink":
-                volume = self._volume(from_path) or ""
+                volume = self._place(from_path).volume or ""
             if not file.inode:
                 return Copy(volume, 0, size_bytes, from_path)
         return Copy(volume, file.inode, size_bytes, "" if file.inode else path)
 
-    def _volume(self, path: str) -> str | None:
-        return longest(self._library.mounts, path)
+    def _place(self, path: str) -> _Place:
+        """Return where the folder of a path lies; looked up once per folder."""
+        folder = path.rpartition("/")[0]
+        place = self._places.get(folder)
+        if place is None:
+            roots = {root.prefix: root.prefix for root in self._library.roots}
+            place = self._places[folder] = _Place(
+                root=longest(roots, folder) or "", volume=longest(self._library.mounts, folder), folder=folder_of(path)
+            )
+        return place
 
     def _rendered(self, paths: set[str]) -> dict[str, Json | None]:
         """Return the views that are others than before, None for a file that went."""
         changes: dict[str, Json | None] = {}
-        roots = {root.prefix: root.prefix for root in self._library.roots}
         for path in paths:
             file = self._library.files.get(path)
-            view = self._view(path, file, longest(roots, path) or "") if file is not None else None
+            view = self._view(path, file) if file is not None else None
             if view != self._views.get(path):
                 changes[path] = view
         return changes
 
-    def _view(self, path: str, file: FileOnDisk, root: str) -> Json:
-        source = file.source
-        repo = _REPO_OF_URL.match(source) if source else None
-        return known(
-            path=path,
-            folder=folder_of(path),
-            filename=path.rpartition("/")[2],
-            root=root,
-            volume=self._volume(path),
-            size_bytes=file.size_bytes,
-            modified_at=words.time(file.modified_at) if file.modified_at else None,
-            format=file.format,
-            whole=file.whole,
-            sha256=file.sha256,
-            family=_family(file),
-            metadata=file.metadata,
-            needed_by=self._needs.of(path),
-            duplicates=self._duplicates.beside(path) or None,
-            source=known(url=source, repo=repo[1] if repo else None) if source else None,
-            restorable=source is not None or any(map(file.satisfies, self._presets.naming(path))),
+    def _view(self, path: str, file: FileOnDisk) -> Json:
+        source, place = file.source, self._place(path)
+        view: Json = {
+            "path": path,
+            "folder": place.folder,
+            "filename": path.rpartition("/")[2],
+            "root": place.root,
+            "size_bytes": file.size_bytes,
+            "format": file.format,
+            "needed_by": self._needs.of(path),
+            "restorable": source is not None or any(map(file.satisfies, self._presets.naming(path))),
+        }
+        more = (
+            ("modified_at", words.time(file.modified_at) if file.modified_at else None),
+            ("volume", place.volume),
+            ("whole", file.whole),
+            ("sha256", file.sha256),
+            ("family", _family(file)),
+            ("metadata", file.metadata),
+            ("duplicates", self._duplicates.beside(path) or None),
+            ("source", _source(source) if source else None),
         )
+        for name, value in more:
+            if value is not None:
+                view[name] = value
+        return view
 
     def _render_deleted(self) -> Json:
         before, after = self._deleted, {}
@@ -218,6 +245,11 @@ def folder_of(path: str) -> str:
     parts = path.split("/")
     at = 1 if path.startswith("@") else 0
     return parts[at] if len(parts) > at + 1 else ""
+
+
+def _source(url: str) -> Json:
+    repo = _REPO_OF_URL.match(url)
+    return known(url=url, repo=repo[1] if repo else None)
 
 
 def _family(file: FileOnDisk) -> str | None:

@@ -49,7 +49,12 @@ class Needs:
 
     def of(self, path: str) -> list[Json]:
         """Return who needs a path: presets, templates, downloads, each in the order of their ids."""
-        return [self._shown[holder] for holder in sorted(self._holders.get(path, ()))]
+        holders = self._holders.get(path)
+        return [self._shown[holder] for holder in sorted(holders)] if holders else []
+
+    def needed(self, path: str) -> bool:
+        """Tell whether somebody needs a path."""
+        return path in self._holders
 
     def note(self, event: DownloadEvent) -> None:
         """Note that a download changed."""

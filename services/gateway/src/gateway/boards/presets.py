@@ -1,7 +1,8 @@
 """The presets: definitions from the catalog, installed state from the model files' facts, progress from the downloads.
 
 A preset is installed when every file it needs is there, whole, and from the preset's own source or equal to it, and
-nobody uninstalled it since. Files marked optional are not needed.
+nobody uninstalled it since. Files marked optional are not needed. It stays installed when the catalog changes it: then
+what it was installed with counts, and there is an update for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 import msgspec
 from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted, FileSpec
 from modeldeck_events.modelfiles import ModelFileDeleted, ModelFileFound, ModelFileGone, ModelFileHashed
-from modeldeck_events.needs import GivenUp, preset_paths, required
+from modeldeck_events.installs import Installs, InstallsState
+from modeldeck_events.needs import GivenUp, has_all, preset_paths, required
 from modeldeck_events.presets import (
     CatalogRefreshed,
     Category,
@@ -31,6 +33,9 @@ from gateway.boards.downloads import Download, Downloads
 from gateway.boards.library import Library
 
 _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "paused"})
+_QUIET = _UNDER_WAY | {"installed"}
+"""Where a file that is not there yet, or not yet the new one, is no oddity."""
+_EXPLAINED = frozenset({"failed", "retrying", "paused"})
 
 
 class _Saved(msgspec.Struct):
@@ -40,12 +45,13 @@ class _Saved(msgspec.Struct):
     version: str = ""
     catalog_warnings: tuple[PresetWarning, ...] = ()
     given_up: tuple[str, ...] = ()
+    installs: InstallsState = msgspec.field(default_factory=InstallsState)
 
 
 class Presets:
     """The board of presets, as seen from one storage pool."""
 
-    VERSION = 4
+    VERSION = 5
 
     def __init__(self, downloads: Downloads, library: Library, *, pool: str) -> None:
         self._downloads = downloads
@@ -55,13 +61,16 @@ class Presets:
         self._users: dict[str, set[str]] = defaultdict(set)
         self._views: dict[str, Json] = {}
         self._given_up = GivenUp(pool)
+        self._installs = Installs(pool)
+        self._older: set[str] = set()
+        """Presets that have a file which they brought from an older URL: whether it may go depends on other presets."""
         self._touched: set[str] = set()
         self._named_paths: set[str] = set()
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
         event = record.event
-        self._forget_views(filter(None, (self._given_up.apply(event),)))
+        self._forget_views(filter(None, (self._given_up.apply(event), self._installs.apply(event))))
         if isinstance(event, DownloadEvent):
             return self._download_changed(event)
         match event:
@@ -95,12 +104,20 @@ class Presets:
         preset = self._saved.definitions.get(preset_id)
         if preset is None or preset_id in self._given_up.ids:
             return frozenset()
-        return preset_paths(preset, self._has)
+        return preset_paths(preset, self._has, before=self._installs.files(preset_id))
+
+    def to_install(self, preset_id: str) -> tuple[FileSpec, ...]:
+        """Return the preset's files for the downloader, () when there is no such preset: what the preset itself
+        brought from an older URL, and no other preset needs like that, may be replaced.
+        """
+        preset = self._saved.definitions.get(preset_id)
+        return tuple(self._with_replaced(preset_id, spec) for spec in preset.files) if preset else ()
 
     def naming(self, path: str) -> Iterator[FileSpec]:
         """Yield what the catalog's presets say of a path."""
-        for preset_id in sorted(self._users.get(path, ())):
-            yield from (spec for spec in self._saved.definitions[preset_id].files if spec.path == path)
+        if path in self._users:
+            for preset_id in sorted(self._users[path]):
+                yield from (spec for spec in self._saved.definitions[preset_id].files if spec.path == path)
 
     def take_touched(self) -> set[str]:
         """Return the presets that came, went, or whose files or standing may have changed since the last call."""
@@ -130,11 +147,14 @@ class Presets:
         self._users.clear()
         self._views.clear()
         self._given_up = GivenUp(self._pool)
+        self._installs = Installs(self._pool)
+        self._older.clear()
         self._touched.clear()
         self._named_paths.clear()
 
     def dump(self) -> bytes:
-        """Return definitions, categories, and which presets were given up."""
+        """Return definitions, categories, which presets were given up, and with what they were installed."""
+        self._saved.installs = self._installs.saved
         self._saved.given_up = tuple(sorted(self._given_up.ids))
         return msgspec.json.encode(self._saved)
 
@@ -144,6 +164,7 @@ class Presets:
         self.reset()
         self._saved = saved
         self._given_up.ids.update(saved.given_up)
+        self._installs.load(saved.installs)
         self._touched.update(saved.definitions)
         for definition in saved.definitions.values():
             self._index(definition)
@@ -183,6 +204,8 @@ class Presets:
         for preset_id in preset_ids:
             self._views.pop(preset_id, None)
             self._touched.add(preset_id)
+            for other in self._older:
+                self._views.pop(other, None)
 
     def _view(self, preset_id: str) -> Json:
         view = self._views.get(preset_id)
@@ -194,7 +217,8 @@ class Presets:
         download = self._downloads.latest(self._pool, f"preset:{preset.id}")
         missing = [f for f in required(preset) if not self._has(f)]
         installed = bool(self.needed_paths(preset.id))
-        status = self._status(preset.id, missing, download, installed=installed)
+        changed = self._changed_files(preset) if installed else []
+        status = self._status(preset.id, missing, download, installed=installed, update=bool(changed))
         progress = 100.0 if status == "installed" else 0.0
         if download is not None and status in _UNDER_WAY:
             progress = self._downloads.shown(download).progress or 0.0
@@ -217,16 +241,26 @@ class Presets:
             use_case=preset.use_case or None,
             version=preset.version,
             license=preset.license,
+            created_at=words.time(preset.created_at) if preset.created_at else None,
+            updated_at=words.time(preset.updated_at) if preset.updated_at else None,
+            requirements=preset.requirements or None,
+            source=preset.source,
+            update_available=bool(changed),
+            installed_version=self._installs.version(preset.id) if changed else None,
+            changed_files=changed or None,
             modified_at=words.time(modified) if modified else None,
             download_id=download.download_id if download else None,
-            error=download.error if download and status in {"failed", "retrying", "paused"} else None,
+            error=download.error if download and status in _EXPLAINED else None,
+            error_code=download.error_code if download and status in _EXPLAINED else None,
             warnings=[_warning(w) for w in (*preset.warnings, *self._disk_warnings(missing, download, status))],
             files=[self._file(f) for f in preset.files],
         )
 
-    def _status(self, preset_id: str, missing: list[FileSpec], download: Download | None, *, installed: bool) -> str:
+    def _status(
+        self, preset_id: str, missing: list[FileSpec], download: Download | None, *, installed: bool, update: bool
+    ) -> str:
         status = self._downloads.status(download) if download else "available"
-        if status in _UNDER_WAY:
+        if status in _UNDER_WAY or (update and status == "failed"):
             return status
         if installed:
             return "installed"
@@ -245,7 +279,7 @@ class Presets:
     ) -> Iterator[PresetWarning]:
         """Yield what is odd about files on the disk that are not the preset's."""
         was_complete = download is not None and download.phase == "completed"
-        for spec in missing if status not in _UNDER_WAY else ():
+        for spec in missing if status not in _QUIET else ():
             file = self._library.get(spec.path)
             found = file.why_not(spec, was_complete=was_complete) if file and self._seen_since(spec) else None
             if found is not None:
@@ -254,6 +288,43 @@ class Presets:
     def _has(self, spec: FileSpec) -> bool:
         file = self._library.get(spec.path)
         return file is not None and file.satisfies(spec)
+
+    def _changed_files(self, preset: PresetDefinition) -> list[Json]:
+        """Return what an update would change, nothing when it would fetch nothing that the preset needs."""
+        before = {spec.path: spec for spec in self._installs.files(preset.id)}
+        if not has_all(tuple(before.values()), self._has):
+            return []
+        changed = [
+            spec
+            for spec in preset.files
+            if _facts_of(before.get(spec.path)) != _facts_of(spec)
+            and (self._may_replace(preset.id, spec) or not self._has(spec))
+        ]
+        needed = required(preset)
+        if not any(spec in needed for spec in changed):
+            return []
+        now = {spec.path for spec in preset.files}
+        found = [{"path": spec.path, "change": "changed" if spec.path in before else "new"} for spec in changed]
+        return found + [{"path": path, "change": "removed"} for path in before if path not in now]
+
+    def _with_replaced(self, preset_id: str, spec: FileSpec) -> FileSpec:
+        if not self._may_replace(preset_id, spec):
+            return spec
+        return msgspec.structs.replace(spec, replaces_url=self._installs.url_at(preset_id, spec.path))
+
+    def _may_replace(self, preset_id: str, spec: FileSpec) -> bool:
+        """Tell whether what lies there was brought by this preset from an older URL, and no other one needs it."""
+        url, file = self._installs.url_at(preset_id, spec.path), self._library.get(spec.path)
+        if url is None or file is None or file.size_bytes is None or url not in file.sources:
+            return False
+        if spec.url in file.sources or (spec.sha256 is not None and spec.sha256.lower() == file.sha256):
+            return False
+        self._older.add(preset_id)
+        others = (self._saved.definitions[other] for other in self._users.get(spec.path, ()) if other != preset_id)
+        return not any(
+            has_all(other.files, self._has) and any(f.path == spec.path and f.url != spec.url for f in other.files)
+            for other in others
+        )
 
     def _file(self, spec: FileSpec) -> Json:
         return known(
@@ -278,6 +349,11 @@ class Presets:
             entry["count"] += 1
             entry["installed"] += int(view["installed"])
         return found
+
+
+def _facts_of(spec: FileSpec | None) -> tuple[str | int | None, ...]:
+    """Return by what two definitions of a file differ."""
+    return (spec.url, spec.sha256.lower() if spec.sha256 else None, spec.size_bytes) if spec else ()
 
 
 def _warning(warning: PresetWarning) -> Json:

@@ -44,14 +44,21 @@ class Disk(NamedTuple):
     is_stale: bool
 
 
+_Sums = dict[str, list[int]]
+"""By name: bytes, and how many files."""
+_NONE = (0, 0)
+
+
 class Storage:
     """The sums over all files."""
 
     def __init__(self) -> None:
         self._shares: dict[str, Share] = {}
         self._names: Counter[Copy] = Counter()
-        self._bytes: dict[str, Counter[str]] = {"volume": Counter(), "folder": Counter(), "family": Counter()}
-        self._counts: dict[str, Counter[str]] = {"volume": Counter(), "folder": Counter(), "family": Counter()}
+        self._volume_bytes: Counter[str] = Counter()
+        self._volumes: _Sums = {}
+        self._folders: _Sums = {}
+        self._families: _Sums = {}
         self._unused = [0, 0]
 
     def put(self, path: str, share: Share | None) -> None:
@@ -82,24 +89,22 @@ class Storage:
         }
         return sums | {
             "model_count": len(self._shares),
-            "models_bytes": self._bytes["volume"].total(),
+            "models_bytes": self._volume_bytes.total(),
             "volumes": volumes,
-            "folders": self._parts("folder"),
-            "families": [part for part in self._parts("family") if part["family"]],
+            "folders": _parts("folder", self._folders),
+            "families": [part for part in _parts("family", self._families) if part["family"]],
             "unused": {"count": self._unused[0], "bytes": self._unused[1]},
         }
 
     def _add(self, share: Share, sign: int) -> None:
-        self._names[share.copy] += sign
-        names = self._names[share.copy]
-        if not names:
-            del self._names[share.copy]
+        names = self._names.pop(share.copy, 0) + sign
+        if names:
+            self._names[share.copy] = names
         if names == (1 if sign > 0 else 0):  # the first name of these bytes came, or the last one went
-            _count(self._bytes["volume"], share.copy.volume, sign * share.size_bytes)
-        _count(self._counts["volume"], share.volume, sign)
-        for part, name in (("folder", share.folder), ("family", share.family)):
-            _count(self._bytes[part], name, sign * share.size_bytes)
-            _count(self._counts[part], name, sign)
+            self._volume_bytes[share.copy.volume] += sign * share.size_bytes
+        _count(self._volumes, share.volume, share.size_bytes, sign)
+        _count(self._folders, share.folder, share.size_bytes, sign)
+        _count(self._families, share.family, share.size_bytes, sign)
         if share.is_unused:
             self._unused[0] += sign
             self._unused[1] += sign * share.size_bytes
@@ -111,26 +116,28 @@ class Storage:
             total_bytes=sample.total_bytes if sample else None,
             used_bytes=sample.used_bytes if sample else None,
             free_bytes=sample.free_bytes if sample else None,
-            models_bytes=self._bytes["volume"][name],
-            model_count=self._counts["volume"][name],
+            models_bytes=self._volume_bytes[name],
+            model_count=self._volumes.get(name, _NONE)[1],
             error=sample.error if sample else None,
             stale=True if disk and disk.is_stale else None,
         )
-
-    def _parts(self, part: str) -> list[Json]:
-        """Return the sums by folder or family, the largest first."""
-        sizes = self._bytes[part]
-        found = [{part: name, "bytes": sizes[name], "count": count} for name, count in self._counts[part].items()]
-        return sorted(found, key=lambda one: (-one["bytes"], one[part]))
 
 
 _TOTALS = {"total_bytes": "total_bytes", "used_bytes": "used_bytes", "available_bytes": "free_bytes"}
 
 
-def _count(counter: Counter[str], name: str, change: int) -> None:
-    counter[name] += change
-    if not counter[name]:
-        del counter[name]
+def _count(sums: _Sums, name: str, size_bytes: int, sign: int) -> None:
+    entry = sums.setdefault(name, [0, 0])
+    entry[0] += sign * size_bytes
+    entry[1] += sign
+    if not entry[1]:
+        del sums[name]
+
+
+def _parts(part: str, sums: _Sums) -> list[Json]:
+    """Return the sums by folder or family, the largest first."""
+    found: list[Json] = [{part: name, "bytes": bytes_, "count": count} for name, (bytes_, count) in sums.items()]
+    return sorted(found, key=lambda one: (-one["bytes"], one[part]))
 
 
 def _by_mount(disks: Iterable[Disk], roots: Iterable[ModelRoot], mounts: Mapping[str, str]) -> dict[str, Disk]:
