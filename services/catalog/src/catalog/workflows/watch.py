@@ -36,10 +36,13 @@ DOUBT_S = 1.5
 GONE_S = 0.3
 RACY_NS = 50_000_000
 """A file that was changed this lately may change again without another time: it is read once more."""
+READ_AGAIN = Stamp(-1, -1, -1)
+"""The stamp of no file."""
 FILES_AT_ONCE = 100
 BYTES_AT_ONCE = 8 * 1024 * 1024
 REFERENCES_AT_ONCE = 20_000
 MAX_PROBLEMS = 20
+MIN_WAIT_S = 0.05
 LOG_RETRY_S = 0.5
 _log = structlog.get_logger(__name__)
 
@@ -97,7 +100,7 @@ class TemplateWatch:
             wait_s = self._glances.rest_s - (time.monotonic() - began)
             due = [due for _, due in (*self._doubtful.values(), *self._missing.values())]
             if due:
-                wait_s = min(wait_s, max(min(due) - time.monotonic(), GONE_S / 4))
+                wait_s = min(wait_s, max(min(due) - time.monotonic(), MIN_WAIT_S))
                 self._glances.hurry(walk=bool(self._missing))
             await asyncio.sleep(max(0.0, wait_s))
 
@@ -147,8 +150,8 @@ class TemplateWatch:
                 if self._is_in_the_making(name, read):
                     continue
                 told.append(read.fact)
-                if read.stamp is not None and abs(time.time_ns() - read.stamp.mtime_ns) > RACY_NS:
-                    settled[name] = read.stamp
+                is_racy = read.stamp is None or abs(time.time_ns() - read.stamp.mtime_ns) <= RACY_NS
+                settled[name] = READ_AGAIN if is_racy or read.stamp is None else read.stamp
             await self._publish(told, settled)
         return all(self._known_as.get(name) == stamps[name] for name in changed)
 
@@ -199,13 +202,13 @@ class TemplateWatch:
             return False
         now = time.monotonic()
         before, due = self._doubtful.get(name, (None, 0.0))
-        if before is None or before != read.stamp:
+        if before is None or before != read.stamp or not read.is_steady:
             age_s = abs(time.time_ns() - read.stamp.mtime_ns) / 1e9 if read.stamp is not None else 0.0
-            due = now + DOUBT_S if not read.is_steady else now + max(0.0, DOUBT_S - age_s)
+            due = now + (max(0.0, DOUBT_S - age_s) if read.is_steady else DOUBT_S)
         if read.is_steady and now >= due:
             self._doubtful.pop(name, None)
             return False
-        self._doubtful[name] = (read.stamp, max(due, now + GONE_S))
+        self._doubtful[name] = (read.stamp, due)
         return True
 
     async def _tell_gone(self) -> None:
