@@ -22,6 +22,7 @@ from gateway.commands import Commands
 from gateway.context import Gateway
 from gateway.front import Front
 from gateway.health import HealthCheck
+from gateway.host_watch import HostWatch
 from gateway.inspector import Inspector
 from gateway.live import Answer, Live
 from gateway.routes.downloads import download_queue
@@ -87,6 +88,7 @@ class App:
         self.service.task(self._follow_readings, name="readings", when_ready=False)
         self.service.task(self.live.beat, name="heartbeat", when_ready=False)
         self.service.task(self.live.age, name="age", when_ready=False)
+        self.service.task(HostWatch(self.boards, self.service.store).run, name="host watch")
         self.service.task(self._keep_snapshots, name="snapshots")
         self.service.task(self._inspector.run, name="inspector")
 

@@ -31,7 +31,7 @@ TOPICS = STATE_TOPICS + LOG_TOPICS
 
 HEARTBEAT_S = 10
 _BEAT_S = 8.0
-_AGE_S = 2.0
+_AGE_S = 0.5
 _GATHER_S = 0.02
 """Readings that come within this time are shown in one delta."""
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 from modeldeck_events import downloads as d
 from modeldeck_events import generations as g
+from modeldeck_events import hosts
 from modeldeck_events import presets as p
 from modeldeck_events import system as s
 from modeldeck_events.store import Record
@@ -25,7 +26,7 @@ from gateway.boards.downloads import Downloads
 from gateway.boards.studio import telling
 
 KEPT = 1000
-SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>", "evt.generation.>", *telling.SUBJECTS)
+SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>", "evt.generation.>", "evt.host.>", *telling.SUBJECTS)
 """Where the facts stand that can become entries."""
 
 Named = Callable[[str], d.Target | None]
@@ -71,6 +72,8 @@ def _entry(record: Record, named: Named) -> Json | None:
             return _system_entry(record, "catalog", "completed", ("Preset catalog refreshed", subtitle))
         case p.CatalogRefreshFailed():
             return _system_entry(record, "catalog", "failed", ("Preset catalog refresh failed", event.message))
+        case hosts.HostEvent():
+            return _host_entry(record, event)
         case s.MessageDeadLettered():
             subtitle = f"{event.durable}: {event.reason}"
             return _system_entry(record, "system", "failed", ("A message could not be handled", subtitle))
@@ -203,6 +206,7 @@ _TELLING: frozenset[type] = frozenset(
         p.CatalogRefreshed,
         p.CatalogRefreshFailed,
         s.MessageDeadLettered,
+        *hosts.EVENTS,
         *telling.TELLING,
     }
 )
@@ -286,6 +290,25 @@ def _download_entry(record: Record, event: d.DownloadEvent, told: Told, named: N
         download_id=event.download_id,
         preset_id=name if kind == "preset" else None,
     )
+
+
+def _host_entry(record: Record, event: hosts.HostEvent) -> Json:
+    match event:
+        case hosts.HostJoined():
+            told = ("started", f"{event.host} joined", f"pool {event.pool}")
+        case hosts.HostFellSilent():
+            told = ("failed", f"{event.host} fell silent", f"last seen {words.time(event.last_seen_at)}")
+        case hosts.HostReturned():
+            told = ("completed", f"{event.host} is back", f"pool {event.pool}")
+        case hosts.DiskLevelChanged():
+            room = f"{event.percent:.0f} % full, {words.size(event.free_bytes)} free"
+            title = {"ok": "has room again", "warning": "is filling up", "critical": "is nearly full"}[event.level]
+            told = ({"ok": "completed"}.get(event.level, event.level), f"{event.path} on {event.host} {title}", room)
+        case _:
+            told = ("completed", event.host, "")
+    status, title, subtitle = told
+    entity = {"source_entity_type": "host", "source_entity_id": event.host}
+    return _system_entry(record, "host", status, (title, subtitle)) | entity
 
 
 def _system_entry(record: Record, kind: str, status: str, text: tuple[str, str]) -> Json:

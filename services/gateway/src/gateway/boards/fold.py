@@ -14,6 +14,7 @@ from gateway.boards.activity import Activity
 from gateway.boards.board import Board
 from gateway.boards.downloads import Downloads
 from gateway.boards.featured import Featured
+from gateway.boards.hosts import Hosts
 from gateway.boards.library import Library
 from gateway.boards.models import Models
 from gateway.boards.needs import Needs
@@ -54,6 +55,7 @@ class Boards:
         self.studio = Studio()
         self.activity = Activity(self.downloads)
         self.resources = Resources(pool=pool)
+        self.hosts = Hosts()
         needs = Needs(self.downloads, self.library, self.presets, self.templates, pool=pool)
         self.models = Models(self.library, needs, self.presets, self.resources, pool=pool)
         self.generation = 0
@@ -86,6 +88,7 @@ class Boards:
             self.templates.apply(record)
             if self.studio.apply(record):
                 self._dirty |= _STUDIO_TOPICS
+            self.hosts.apply(record)
         self.models.apply(record)
         if self.repositories.apply(record) | self.featured.apply(record) or isinstance(event, DownloadEvent):
             self._dirty.add("featured")
@@ -152,6 +155,7 @@ class Boards:
             "repositories": self.repositories,
             "featured": self.featured,
             "studio": self.studio,
+            "hosts": self.hosts,
             "models": self.models,
             "activity": self.activity,
         }

@@ -6,6 +6,7 @@ Nothing here comes from the log, so nothing is saved: samples come again every f
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from modeldeck_events.readings import DiskSample, GpuSample, HostSample
@@ -15,8 +16,8 @@ from gateway.boards import words
 from gateway.boards.board import Json, known
 from gateway.boards.storage import Disk
 
-STALE_AFTER_SAMPLES = 4
-STALE_AFTER_S = 10.0
+SILENT_AFTER_SAMPLES = 2.5
+"""A host that missed so many samples is silent, so that it is shown as that within three intervals."""
 HISTORY_STEP_S = 10.0
 HISTORY_POINTS = 360
 MAX_HOSTS = 1000
@@ -55,6 +56,10 @@ class Resources:
         changed = stale != self._stale
         self._stale = stale
         return changed
+
+    def reporting(self) -> Iterator[tuple[HostSample, bool]]:
+        """Yield the newest sample of every host, and whether it fell silent since."""
+        return ((sample, host in self._stale) for host, sample in self._samples.items())
 
     def state(self) -> Json:
         """Return the resources of this pool's host at the top, and the same per host below `hosts`."""
@@ -131,7 +136,7 @@ class Resources:
 
 
 def _patience(sample: HostSample) -> timedelta:
-    return timedelta(seconds=max(STALE_AFTER_S, STALE_AFTER_SAMPLES * sample.interval_s))
+    return timedelta(seconds=SILENT_AFTER_SAMPLES * sample.interval_s)
 
 
 def _disk(disk: DiskSample) -> Json:
