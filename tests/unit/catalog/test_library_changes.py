@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +162,8 @@ async def test_a_read_only_folder_is_said_before_anything_is_tried(bench: Bench,
     extra = tmp_path / "shared"
     extra.mkdir()
     (extra / "a.bin").write_bytes(b"x")
-    await bench.survey(ModelRoot(prefix="@comfy/vae", folder=str(extra), writable=False))
     await bench.put("vae/other.bin")
+    await bench.survey(ModelRoot(prefix="@comfy/vae", folder=str(extra), writable=False))
     fact = (await bench.facts(type(bench.files.get("vae/other.bin").found)))[0]  # type: ignore[union-attr]
     await bench.say(f"evt.modelfile.{POOL}.=40comfy=2Fvae=2Fa=2Ebin", type(fact)(
         pool=POOL, path="@comfy/vae/a.bin", size_bytes=1, modified_at=fact.modified_at, format="bin",
@@ -257,6 +257,22 @@ async def test_a_link_frees_nothing_and_its_content_stays(bench: Bench) -> None:
     assert bench.on_disk() == {"vae/a.bin"}
 
 
+async def test_a_file_is_needed_by_who_needs_a_link_to_it(bench: Bench) -> None:
+    await bench.put("store/a.bin", b"12345")
+    (bench.root / "vae").mkdir()
+    (bench.root / "vae/a.bin").symlink_to(bench.root / "store/a.bin")
+    await bench.see()
+    await bench.template("w/t.json", "vae/a.bin")
+    reply = await delete(bench, "store/a.bin")
+    assert (reply.code, kinds(reply.data["needed_by"])) == ("needed", [("template", "w/t.json")])
+    await bench.publish(preset("p", "store/a.bin"))
+    assert (await uninstall(bench, "p")).data["deleted"] == []
+    assert (await delete(bench, "vae/a.bin")).code == "needed"
+    await bench.template("w/t.json")
+    assert (await delete(bench, "vae/a.bin")).ok
+    assert (bench.root / "store/a.bin").exists()
+
+
 async def test_uninstall_leaves_what_others_need(bench: Bench) -> None:
     await bench.publish(preset("a", "vae/shared.bin", "vae/a.bin"), preset("b", "vae/shared.bin", "vae/b.bin"))
     await bench.template("w/t.json", "vae/b.bin")
@@ -317,10 +333,10 @@ async def test_a_half_failed_uninstall_says_what_went_and_what_did_not(
     await bench.put("vae/b.bin")
     remove = disk.remove
 
-    def failing(folder: str, path: str) -> disk.OnDiskFile:
-        if path == "vae/b.bin":
+    def failing(file: str, roots: Sequence[str]) -> disk.OnDiskFile:
+        if file.endswith("vae/b.bin"):
             raise OSError(5, "Input/output error")
-        return remove(folder, path)
+        return remove(file, roots)
 
     monkeypatch.setattr(disk, "remove", failing)
     reply = await uninstall(bench, "a")

@@ -16,7 +16,7 @@ from modeldeck_events.store import EventStore, Meta
 
 from catalog.library import disk
 from catalog.library.disk import NotThereError, OnDiskFile, ReadOnlyError
-from catalog.library.places import Place, place_of
+from catalog.library.places import Place, folders, place_of
 from catalog.library.planning import Planner
 from catalog.library.provenance import OriginsFold
 from catalog.states import ModelFilesFold
@@ -53,13 +53,13 @@ class Deleter:
         Raises NotThereError, ReadOnlyError, OSError with nothing deleted; UnavailableError when the log is away, then
         nothing is deleted either, unless it went away in between.
         """
-        place = self._place(path)
-        there = await asyncio.to_thread(disk.look, place.root.folder, place.below)
+        place = self._writable_place(path)
+        there = await asyncio.to_thread(disk.look, place.file, self._roots)
         sha256 = await self._hash(path, place, there)
         provenance = self._planner.provenance(path, there.stamp.size_bytes, sha256)
         subject = modelfiles.subject(self._files.pool, path)
         await self._store.last_seq(subject)
-        removed = await asyncio.to_thread(disk.remove, place.root.folder, place.below)
+        removed = await asyncio.to_thread(disk.remove, place.file, self._roots)
         fact = ModelFileDeleted(
             pool=self._files.pool,
             path=path,
@@ -82,8 +82,35 @@ class Deleter:
         self._origins.note_file(path, seq, fact)
         return Deletion(seq, fact)
 
-    def _place(self, path: str) -> Place:
-        place = place_of(self._files.survey, self._models_folder, path)
+    async def names(self, path: str) -> list[str]:
+        """Return the paths of the inventory that are gone together with `path`, itself first: what is reached through a
+        link to its folder, and links to the file itself. A hard link is not: it has the content on its own.
+        """
+        place, file = self._place(path), self._files.get(path)
+        if place is None or file is None:
+            return [path]
+        others = [
+            other.path
+            for other in self._files.files.live()
+            if (other.size_bytes, other.modified_at) == (file.found.size_bytes, file.found.modified_at)
+            and other.path != path
+        ]
+        return [path, *await asyncio.to_thread(self._led_to, place.file, others)] if others else [path]
+
+    def _led_to(self, file: str, paths: list[str]) -> list[str]:
+        """Return the paths that lead to the name `file` (in a thread: asks the disk)."""
+        found = ((path, self._place(path)) for path in paths)
+        return [path for path, place in found if place is not None and disk.leads_to(file, place.file)]
+
+    @property
+    def _roots(self) -> tuple[str, ...]:
+        return folders(self._files.survey, self._models_folder)
+
+    def _place(self, path: str) -> Place | None:
+        return place_of(self._files.survey, self._models_folder, path)
+
+    def _writable_place(self, path: str) -> Place:
+        place = self._place(path)
         if place is None or self._files.get(path) is None:
             raise NotThereError(path)
         if not place.root.writable:
@@ -94,4 +121,4 @@ class Deleter:
         known = self._planner.hash_of(path, there.stamp)
         if known is not None or there.is_link or there.stamp.size_bytes > HASH_FIRST_BYTES:
             return known
-        return await asyncio.to_thread(disk.sha256_of, place.root.folder, place.below, there.stamp)
+        return await asyncio.to_thread(disk.sha256_of, place.file, self._roots, there.stamp)

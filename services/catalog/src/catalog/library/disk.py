@@ -1,7 +1,8 @@
 """The few changes that are made to model folders: a file removed, a name added. Blocking; never follows a link out.
 
-Each folder on the way is opened without following links and the last step acts inside the opened folder, so a folder
-that is replaced by a link in between leads nowhere.
+Files are given by their full name, and `roots` are the folders in which they may lie, links on the way resolved. The
+real folder is then opened from its root down without following links, and the last step acts inside it: a folder that
+is replaced by a link in between leads nowhere.
 """
 
 from __future__ import annotations
@@ -45,46 +46,52 @@ class OnDiskFile(NamedTuple):
     is_link: bool
 
 
-def look(folder: str, path: str) -> OnDiskFile:
-    """Return what lies under `path` below `folder`; raises NotThereError, OSError."""
-    with _parent(folder, path) as (parent, name):
+def look(file: str, roots: Sequence[str]) -> OnDiskFile:
+    """Return what lies under a name; raises NotThereError, OSError."""
+    with _parent(file, roots) as (parent, name):
         return _look(parent, name)
 
 
-def remove(folder: str, path: str) -> OnDiskFile:
-    """Remove the name `path` below `folder` and put that on the disk; return what it was.
+def remove(file: str, roots: Sequence[str]) -> OnDiskFile:
+    """Remove a name and put that on the disk; return what it was.
 
     Raises NotThereError, ReadOnlyError, OSError.
     """
-    with _parent(folder, path) as (parent, name):
+    with _parent(file, roots) as (parent, name):
         was = _look(parent, name)
         try:
             os.unlink(name, dir_fd=parent)
         except FileNotFoundError as error:
-            raise NotThereError(path) from error
+            raise NotThereError(file) from error
         except OSError as error:
-            _refuse_read_only(error, path)
+            _refuse_read_only(error, file)
             raise
         os.fsync(parent)
         return was
 
 
-def sha256_of(folder: str, path: str, stamp: Stamp) -> str | None:
+def leads_to(file: str, other: str) -> bool:
+    """Tell whether the name `other` is gone, or leads nowhere, once the name `file` is removed."""
+    entry = _entry(file)
+    return _entry(other) == entry or os.path.realpath(other) == entry
+
+
+def sha256_of(file: str, roots: Sequence[str], stamp: Stamp) -> str | None:
     """Return the hash of the file while it is as `stamp` says; None when it changed, or is a link."""
-    with _parent(folder, path) as (parent, name):
+    with _parent(file, roots) as (parent, name):
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         except OSError:
             return None
-    with os.fdopen(descriptor, "rb") as file:
-        if stamp_of(os.fstat(file.fileno())) != stamp:
+    with os.fdopen(descriptor, "rb") as opened:
+        if stamp_of(os.fstat(descriptor)) != stamp:
             return None
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return digest if stamp_of(os.fstat(file.fileno())) == stamp else None
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        return digest if stamp_of(os.fstat(descriptor)) == stamp else None
 
 
-def link(folder: str, path: str, from_file: str, roots: Sequence[str]) -> tuple[Method, bool]:
-    """Give the content of `from_file` (an absolute name) the further name `path` below `folder`.
+def link(file: str, from_file: str, roots: Sequence[str]) -> tuple[Method, bool]:
+    """Give the content of `from_file` the further name `file`.
 
     Return how, and whether it was made now: false when the name has this content already. On the same volume it is a
     hard link, else a symbolic link to the real file, which must lie below one of `roots`. Either call makes the name
@@ -93,18 +100,18 @@ def link(folder: str, path: str, from_file: str, roots: Sequence[str]) -> tuple[
     Raises TakenError, NotThereError, ReadOnlyError, OSError.
     """
     real = os.path.realpath(from_file)
-    if not Path(real).is_file() or not any(_is_below(real, os.path.realpath(root)) for root in roots):
+    if not Path(real).is_file() or _root_of(real, roots) is None:
         raise NotThereError(from_file)
-    with _parent(folder, path, make=True) as (parent, name):
+    with _parent(file, roots, make=True) as (parent, name):
         try:
             method = _make_link(parent, name, real)
         except FileExistsError as error:
             known = _same_already(parent, name, real)
             if known is None:
-                raise TakenError(path) from error
+                raise TakenError(file) from error
             return known, False
         except OSError as error:
-            _refuse_read_only(error, path)
+            _refuse_read_only(error, file)
             raise
         os.fsync(parent)
         return method, True
@@ -152,12 +159,16 @@ def _look(parent: int, name: str) -> OnDiskFile:
 
 
 @contextlib.contextmanager
-def _parent(folder: str, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-    """Open the folder in which `path` lies, below `folder`; give its descriptor and the last name."""
-    *between, name = path.split("/")
-    descriptor = os.open(folder, _FOLDER)
+def _parent(file: str, roots: Sequence[str], *, make: bool = False) -> Iterator[tuple[int, str]]:
+    """Open the real folder in which a file lies; give its descriptor and the last name."""
+    folder, name = os.path.split(file)
+    real = os.path.realpath(folder)
+    root = _root_of(real, roots)
+    if root is None:
+        raise NotThereError(file)
+    descriptor = os.open(root, _FOLDER)
     try:
-        for part in between:
+        for part in Path(real).relative_to(root).parts:
             inner = _step(descriptor, part, make=make)
             os.close(descriptor)
             descriptor = inner
@@ -189,5 +200,12 @@ def _refuse_read_only(error: OSError, path: str) -> None:
         raise ReadOnlyError(f"{path}: {error.strerror}") from error
 
 
-def _is_below(file: str, folder: str) -> bool:
-    return os.path.commonpath((file, folder)) == folder
+def _root_of(real: str, roots: Sequence[str]) -> str | None:
+    """Return the real folder of the root in which a real place lies."""
+    return next((root for root in map(os.path.realpath, roots) if os.path.commonpath((real, root)) == root), None)
+
+
+def _entry(file: str) -> str:
+    """Return where a name really stands: its folder's links resolved, not its own."""
+    folder, name = os.path.split(file)
+    return f"{os.path.realpath(folder)}/{name}"

@@ -89,11 +89,11 @@ class ChangeHandlers:
         path = _checked(command.path)
         if self._files.get(path) is None:
             raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404)
-        needed_by = self._needs.of(path)
-        if needed_by and not command.force:
-            return _needed(path, needed_by)
-        reason = "deleted by force" if needed_by else "deleted"
         try:
+            needed_by = await self._needed_by(path)
+            if needed_by and not command.force:
+                return _needed(path, needed_by)
+            reason = "deleted by force" if needed_by else "deleted"
             seq, fact = await self._deleter.delete(path, reason=reason, needed_by=needed_by, meta=_meta(command))
         except NotThereError as error:
             raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404) from error
@@ -120,7 +120,7 @@ class ChangeHandlers:
         there = list(dict.fromkeys(spec.path for spec in preset.files if self._files.get(spec.path) is not None))
         if not there:
             raise CommandNotAllowedError(f"nothing of {preset.name} is installed", code="not_installed", status=404)
-        kept = {path: needed_by for path in there if (needed_by := self._kept_for(preset, path))}
+        kept = {path: needed_by for path in there if (needed_by := await self._kept_for(preset, path))}
         seq, freed_bytes = 0, 0
         deleted: list[str] = []
         failed: dict[str, str] = {}
@@ -156,9 +156,13 @@ class ChangeHandlers:
         )
         return Reply(ok=True, seq=await self._say(uninstalled, _meta(command)), data=data)
 
-    def _kept_for(self, preset: PresetDefinition, path: str) -> tuple[NeededBy, ...]:
+    async def _needed_by(self, path: str) -> tuple[NeededBy, ...]:
+        """Return who needs the file under any of the names that go with it."""
+        return tuple(dict.fromkeys(need for name in await self._deleter.names(path) for need in self._needs.of(name)))
+
+    async def _kept_for(self, preset: PresetDefinition, path: str) -> tuple[NeededBy, ...]:
         """Return for whom the file stays: who else needs it, else whose file it is when it is not this preset's."""
-        others = tuple(need for need in self._needs.of(path) if (need.kind, need.id) != ("preset", preset.id))
+        others = tuple(need for need in await self._needed_by(path) if (need.kind, need.id) != ("preset", preset.id))
         if others or any(self._needs.has(spec) for spec in preset.files if spec.path == path):
             return others
         return tuple(

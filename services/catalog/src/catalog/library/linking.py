@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from modeldeck_events import modelfiles
 from modeldeck_events.deciding import execute
@@ -47,10 +46,9 @@ class Linker:
             )
         subject = modelfiles.subject(self._files.pool, path)
         await self._store.last_seq(subject)
-        source = str(Path(origin.root.folder) / origin.below)
         known = folders(survey, self._models_folder)
         try:
-            method, is_new = await asyncio.to_thread(disk.link, place.root.folder, place.below, source, known)
+            method, is_new = await asyncio.to_thread(disk.link, place.file, origin.file, known)
         except TakenError as error:
             raise CommandNotAllowedError(f"another file has the name {path}; delete it first", code="exists") from error
         except NotThereError as error:

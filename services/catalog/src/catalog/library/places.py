@@ -11,10 +11,10 @@ from modeldeck_events.templates import TemplateReference
 
 
 class Place(NamedTuple):
-    """Where a path lies: `below` the folder of a root."""
+    """Where a path lies: in a root, as the `file` of this full name."""
 
     root: ModelRoot
-    below: str
+    file: str
 
 
 def check_name(path: str) -> str:
@@ -32,9 +32,9 @@ def place_of(survey: InventorySurveyed | None, models_folder: str, path: str) ->
     roots = survey.roots if survey is not None and survey.roots else (ModelRoot(prefix="", folder=models_folder),)
     for root in sorted(roots, key=lambda root: len(root.prefix), reverse=True):
         if root.prefix and path.startswith(f"{root.prefix}/"):
-            return Place(root, path.removeprefix(f"{root.prefix}/"))
+            return Place(root, f"{root.folder}/{path.removeprefix(f'{root.prefix}/')}")
         if not root.prefix and not path.startswith("@"):
-            return Place(root, path)
+            return Place(root, f"{root.folder}/{path}")
     return None
 
 
