@@ -4,7 +4,7 @@
     GET      /api/models/{repo}/tree/{rev}[/{folder}]         its files
     HEAD/GET /{repo}/resolve/{rev}/{file}                     a small file; for an LFS file 302 to /cdn/... with
                                                               X-Repo-Commit, X-Linked-Etag (SHA-256), X-Linked-Size
-    GET      /cdn/...?signature=                              bytes, ranges; anybody with the signed link
+    GET      /cdn/...?signature=                              bytes, ranges; anybody with the signed link; another port
 
 Errors as the hub gives them, in X-Error-Code and X-Error-Message: RepoNotFound (401 without a token, 404 with one),
 GatedRepo (401 without a token, 403 with one), RevisionNotFound, EntryNotFound, 401 for a token that it does not know,
@@ -98,7 +98,7 @@ class Hub:
         self.hold: asyncio.Event | None = None
         """What every answer waits for."""
         self._trouble: tuple[int, dict[str, str]] | None = None
-        self._port = 0
+        self._ports = [0, 0]
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -119,8 +119,9 @@ class Hub:
         app.router.add_get("/cdn/{org}/{name}/{commit}/{file:.+}", self._cdn)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
+        for port in self._ports:
+            await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        self._ports = [address[1] for address in self._runner.addresses]
 
     async def stop(self) -> None:
         """Be down: connections are refused."""
@@ -130,8 +131,13 @@ class Hub:
 
     @property
     def host(self) -> str:
-        """host:port."""
-        return f"127.0.0.1:{self._port}"
+        """host:port, as MODELDECK_ALLOWED_HOSTS wants it."""
+        return f"127.0.0.1:{self._ports[0]}"
+
+    @property
+    def cdn(self) -> str:
+        """host:port from which the bytes of LFS files come: another origin, as in reality."""
+        return f"127.0.0.1:{self._ports[1]}"
 
     @property
     def url(self) -> str:
@@ -251,8 +257,8 @@ class Hub:
         if "lfs" not in blob:
             return _ranged(request, data, headers | {"ETag": f'"{blob["oid"]}"'})
         headers |= {"X-Linked-Etag": f'"{blob["lfs"]["oid"]}"', "X-Linked-Size": str(len(data))}
-        location = f"/cdn/{repo.name}/{commit}/{quote(name)}?signature=of-the-hub"
-        return web.Response(status=302, headers=headers | {"Location": f"{self.url}{location}"})
+        location = f"http://{self.cdn}/cdn/{repo.name}/{commit}/{quote(name)}?signature=of-the-hub"
+        return web.Response(status=302, headers=headers | {"Location": location})
 
     async def _cdn(self, request: web.Request) -> web.StreamResponse:
         if request.query.get("signature") != "of-the-hub":

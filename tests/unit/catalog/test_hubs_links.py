@@ -126,8 +126,8 @@ def test_revisions(revision: str) -> None:
 
 
 PIECES = (
-    "https:// http:// hf:// huggingface.co hf.co civitai.com civitai: / @ models 12 org repo tree blob resolve main refs "
-    "pr .. . %2F %00 ? # = & modelVersionId [ ] : x.gguf ä urn:air:a:b: datasets api \\"
+    "https:// http:// hf:// huggingface.co hf.co civitai.com civitai: / @ models 12 org repo tree blob resolve main "
+    "refs pr .. . %2F %00 ? # = & modelVersionId [ ] : x.gguf ä urn:air:a:b: datasets api \\"
 )
 LIKELY = st.lists(st.sampled_from([*PIECES.split(), " ", "\u2028"]), max_size=14).map("".join)
 

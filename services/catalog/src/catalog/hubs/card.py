@@ -67,7 +67,8 @@ def first_paragraph(readme: str) -> str | None:
         lines = [line.strip() for line in block.strip().splitlines()]
         if inside or odd or not lines or any(_NO_PROSE.match(line) for line in lines):
             continue
-        found = plain(_MARKS.sub(r"\1", " ".join(lines)), MAX_DESCRIPTION_CHARS)
+        prose = " ".join(lines)[: 4 * MAX_DESCRIPTION_CHARS]  # short before any pattern that looks ahead is tried on it
+        found = plain(_MARKS.sub(r"\1", prose), MAX_DESCRIPTION_CHARS)
         if found and len(found) >= 20:
             return found
     return None
