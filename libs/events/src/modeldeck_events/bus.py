@@ -64,6 +64,8 @@ class Bus:
         except nats.errors.NoRespondersError as error:
             where = f" for the {command.KEY} {command.key}" if command.key else ""
             raise UnavailableError(f"the service {name} is not running{where}") from error
+        except nats.errors.MaxPayloadError as error:
+            raise UnavailableError(f"NATS takes no message as large as this one for {name} (max_payload)") from error
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"the service {name} did not answer within {timeout_s:g} s") from error
         except UNREADABLE as error:
