@@ -22,6 +22,8 @@ from catalog.library.provenance import OriginsFold
 from catalog.library.repositories import RepositoriesFold
 from catalog.library.sources import Sources
 from catalog.root_marker import RootMarker
+from catalog.roots import RootsFile
+from catalog.roots import RootsFile
 from catalog.stamps import stamp_of
 from catalog.states import ModelFilesFold, PresetsFold
 from catalog.templates import LoaderTable, Scan, scan
@@ -89,7 +91,9 @@ class Bench:
         self.repositories = RepositoriesFold()
         self.folds = (self.files, self.presets, self.templates, self.origins, self.repositories)
         self.projector = Projector(store, self.folds)
-        self.watch = Watch(store, self.files, root, named=self.presets.paths, marker=RootMarker(marker, root))
+        self.watch = Watch(
+            store, self.files, RootsFile(root, None), named=self.presets.paths, marker=RootMarker(marker)
+        )
         self.sources = Sources(self.presets, self.repositories, self.origins)
         self.planner = Planner(self.files, self.templates, self.origins, self.sources)
         self.needs = Needs(self.files, self.presets, self.templates, self.origins)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 from modeldeck_events import presets
@@ -26,6 +27,7 @@ from catalog.library.assembly import Known, Library
 from catalog.policies import FinishedFiles, Schedule
 from catalog.refresh import Refresher
 from catalog.root_marker import RootMarker
+from catalog.roots import RootsFile
 from catalog.settings import Settings
 from catalog.source import source_for
 from catalog.states import ModelFilesFold, PresetsFold
@@ -41,12 +43,13 @@ def build(settings: Settings) -> Service:
     """Return the catalog service, ready to run."""
     service = Service("catalog", settings)
     published, files = PresetsFold(), ModelFilesFold(settings.pool)
+    roots_file = RootsFile(settings.models, settings.extra_model_paths)
     watch = Watch(
         service.store,
         files,
-        settings.models,
+        roots_file,
         named=published.paths,
-        marker=RootMarker(settings.folder / "models-folder.json", settings.models),
+        marker=RootMarker(settings.folder / "models-folder.json"),
     )
     finished = FinishedFiles(settings.pool, watch.look_at)
     templates, loaders = TemplatesFold(settings.pool), Loaders(settings.loaders_file)
@@ -106,6 +109,8 @@ def build(settings: Settings) -> Service:
         "featured_problem": featured_feed.problem,
         "model_files": sum(1 for _ in files.files.live()),
         "models_problem": watch.problem,
+        "models_skipped": {"count": watch.skipped_count, "examples": dict(itertools.islice(watch.skipped.items(), 20))},
+        "extra_model_paths_problem": roots_file.problem,
         "templates": sum(1 for _ in templates.templates.live()),
         "templates_scanned": template_watch.scanned_all,
         "templates_problems": template_watch.problems(),

@@ -59,6 +59,9 @@ class Settings(ServiceSettings):
         "`workflows=<data>/workflows`",
     )
 
+    extra_model_paths: Folder | None = Field(
+        None, description="a ComfyUI extra_model_paths.yaml, whose folders are part of the inventory; watched"
+    )
     mirrors: HostUrls = Field(
         default_factory=dict,
         description="`host=base-url` pairs: requests for `https://host/...` go to `base-url/...`; credentials of the "
