@@ -1,8 +1,9 @@
 """Who would miss a model file: the one rule by which files are refused to be deleted and shown as needed. Pure.
 
 A file is needed, under exactly this path, by
-* an installed preset that names it. Installed: each of its files that is not optional is there (`satisfies`),
-  and nobody gave the preset up since (`GivenUp`),
+* an installed preset that names it. Installed: each of its files that is not optional is there (`satisfies`), or
+  each of those with which it was installed before the catalog changed it, and nobody gave the preset up since
+  (`GivenUp`),
 * a template with an active reference that is found at this path (`matching.Match.found_at`), or below it,
 * a download under way: its finished files, and while it runs all that it has not given up.
 
@@ -11,7 +12,7 @@ Another name of the same content (a hard link) does not count: who looks under t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from modeldeck_events.downloads import DownloadQueued, FileSpec, Phase
@@ -58,15 +59,30 @@ def satisfies(file: FileState, spec: FileSpec) -> bool:
 
 def required(preset: PresetDefinition) -> list[FileSpec]:
     """Return the files without which the preset is not installed: those that are not optional, or all when all are."""
-    return [spec for spec in preset.files if not spec.optional] or list(preset.files)
+    return _required(preset.files)
 
 
-def preset_paths(preset: PresetDefinition, has: Callable[[FileSpec], bool]) -> frozenset[str]:
-    """Return what the preset needs: every path that it names once it is installed, nothing otherwise."""
-    wanted = required(preset)
-    if not wanted or not all(map(has, wanted)):
+def preset_paths(
+    preset: PresetDefinition, has: Callable[[FileSpec], bool], *, before: Sequence[FileSpec] = ()
+) -> frozenset[str]:
+    """Return what the preset needs: every path that it names once it is installed, nothing otherwise.
+
+    It is installed also while what it was installed with `before` (`installs.Installs.files`) is all there: then the
+    catalog changed its definition since, and there is an update for it.
+    """
+    if not has_all(preset.files, has) and not has_all(before, has):
         return frozenset()
     return frozenset(spec.path for spec in preset.files)
+
+
+def has_all(files: Sequence[FileSpec], has: Callable[[FileSpec], bool]) -> bool:
+    """Tell whether all of a preset's files that it cannot do without are there; false for none."""
+    wanted = _required(files)
+    return bool(wanted) and all(map(has, wanted))
+
+
+def _required(files: Sequence[FileSpec]) -> list[FileSpec]:
+    return [spec for spec in files if not spec.optional] or list(files)
 
 
 def template_paths(references: Iterable[TemplateReference], index: ModelIndex) -> frozenset[str]:

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 from modeldeck_events.downloads import DownloadEvent, DownloadFileCompleted, FileSpec
+from modeldeck_events.installs import InstallsState
 from modeldeck_events.modelfiles import ModelFileDeleted, ModelFileFound, ModelFileGone, ModelFileHashed
-from modeldeck_events.installs import Installs, InstallsState
-from modeldeck_events.needs import GivenUp, has_all, preset_paths, required
+from modeldeck_events.needs import GivenUp, preset_paths, required
 from modeldeck_events.presets import (
     CatalogRefreshed,
     Category,
@@ -31,6 +31,7 @@ from gateway.boards import words
 from gateway.boards.board import Json, known
 from gateway.boards.downloads import Download, Downloads
 from gateway.boards.library import Library
+from gateway.boards.updates import Updates
 
 _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "paused"})
 _QUIET = _UNDER_WAY | {"installed"}
@@ -61,16 +62,14 @@ class Presets:
         self._users: dict[str, set[str]] = defaultdict(set)
         self._views: dict[str, Json] = {}
         self._given_up = GivenUp(pool)
-        self._installs = Installs(pool)
-        self._older: set[str] = set()
-        """Presets that have a file which they brought from an older URL: whether it may go depends on other presets."""
+        self._updates = Updates(library, self._definitions_naming, pool=pool)
         self._touched: set[str] = set()
         self._named_paths: set[str] = set()
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
         event = record.event
-        self._forget_views(filter(None, (self._given_up.apply(event), self._installs.apply(event))))
+        self._forget_views(filter(None, (self._given_up.apply(event), self._updates.installs.apply(event))))
         if isinstance(event, DownloadEvent):
             return self._download_changed(event)
         match event:
@@ -104,20 +103,19 @@ class Presets:
         preset = self._saved.definitions.get(preset_id)
         if preset is None or preset_id in self._given_up.ids:
             return frozenset()
-        return preset_paths(preset, self._has, before=self._installs.files(preset_id))
+        return preset_paths(preset, self._has, before=self._updates.installs.files(preset_id))
 
     def to_install(self, preset_id: str) -> tuple[FileSpec, ...]:
-        """Return the preset's files for the downloader, () when there is no such preset: what the preset itself
-        brought from an older URL, and no other preset needs like that, may be replaced.
+        """Return the preset's files for the downloader, () when there is no such preset: its own older ones may be
+        replaced (`Updates`).
         """
         preset = self._saved.definitions.get(preset_id)
-        return tuple(self._with_replaced(preset_id, spec) for spec in preset.files) if preset else ()
+        return self._updates.to_install(preset) if preset else ()
 
     def naming(self, path: str) -> Iterator[FileSpec]:
         """Yield what the catalog's presets say of a path."""
-        if path in self._users:
-            for preset_id in sorted(self._users[path]):
-                yield from (spec for spec in self._saved.definitions[preset_id].files if spec.path == path)
+        for preset in self._definitions_naming(path):
+            yield from (spec for spec in preset.files if spec.path == path)
 
     def take_touched(self) -> set[str]:
         """Return the presets that came, went, or whose files or standing may have changed since the last call."""
@@ -147,14 +145,13 @@ class Presets:
         self._users.clear()
         self._views.clear()
         self._given_up = GivenUp(self._pool)
-        self._installs = Installs(self._pool)
-        self._older.clear()
+        self._updates.reset()
         self._touched.clear()
         self._named_paths.clear()
 
     def dump(self) -> bytes:
         """Return definitions, categories, which presets were given up, and with what they were installed."""
-        self._saved.installs = self._installs.saved
+        self._saved.installs = self._updates.installs.saved
         self._saved.given_up = tuple(sorted(self._given_up.ids))
         return msgspec.json.encode(self._saved)
 
@@ -164,10 +161,14 @@ class Presets:
         self.reset()
         self._saved = saved
         self._given_up.ids.update(saved.given_up)
-        self._installs.load(saved.installs)
+        self._updates.installs.load(saved.installs)
         self._touched.update(saved.definitions)
         for definition in saved.definitions.values():
             self._index(definition)
+
+    def _definitions_naming(self, path: str) -> Iterator[PresetDefinition]:
+        if path in self._users:
+            yield from (self._saved.definitions[preset_id] for preset_id in sorted(self._users[path]))
 
     def _define(self, preset: PresetDefinition) -> None:
         self._undefine(preset.id)
@@ -204,7 +205,7 @@ class Presets:
         for preset_id in preset_ids:
             self._views.pop(preset_id, None)
             self._touched.add(preset_id)
-            for other in self._older:
+            for other in self._updates.unsettled:
                 self._views.pop(other, None)
 
     def _view(self, preset_id: str) -> Json:
@@ -217,7 +218,7 @@ class Presets:
         download = self._downloads.latest(self._pool, f"preset:{preset.id}")
         missing = [f for f in required(preset) if not self._has(f)]
         installed = bool(self.needed_paths(preset.id))
-        changed = self._changed_files(preset) if installed else []
+        changed = self._updates.changed_files(preset) if installed else []
         status = self._status(preset.id, missing, download, installed=installed, update=bool(changed))
         progress = 100.0 if status == "installed" else 0.0
         if download is not None and status in _UNDER_WAY:
@@ -246,7 +247,7 @@ class Presets:
             requirements=preset.requirements or None,
             source=preset.source,
             update_available=bool(changed),
-            installed_version=self._installs.version(preset.id) if changed else None,
+            installed_version=self._updates.installs.version(preset.id) if changed else None,
             changed_files=changed or None,
             modified_at=words.time(modified) if modified else None,
             download_id=download.download_id if download else None,
@@ -289,43 +290,6 @@ class Presets:
         file = self._library.get(spec.path)
         return file is not None and file.satisfies(spec)
 
-    def _changed_files(self, preset: PresetDefinition) -> list[Json]:
-        """Return what an update would change, nothing when it would fetch nothing that the preset needs."""
-        before = {spec.path: spec for spec in self._installs.files(preset.id)}
-        if not has_all(tuple(before.values()), self._has):
-            return []
-        changed = [
-            spec
-            for spec in preset.files
-            if _facts_of(before.get(spec.path)) != _facts_of(spec)
-            and (self._may_replace(preset.id, spec) or not self._has(spec))
-        ]
-        needed = required(preset)
-        if not any(spec in needed for spec in changed):
-            return []
-        now = {spec.path for spec in preset.files}
-        found = [{"path": spec.path, "change": "changed" if spec.path in before else "new"} for spec in changed]
-        return found + [{"path": path, "change": "removed"} for path in before if path not in now]
-
-    def _with_replaced(self, preset_id: str, spec: FileSpec) -> FileSpec:
-        if not self._may_replace(preset_id, spec):
-            return spec
-        return msgspec.structs.replace(spec, replaces_url=self._installs.url_at(preset_id, spec.path))
-
-    def _may_replace(self, preset_id: str, spec: FileSpec) -> bool:
-        """Tell whether what lies there was brought by this preset from an older URL, and no other one needs it."""
-        url, file = self._installs.url_at(preset_id, spec.path), self._library.get(spec.path)
-        if url is None or file is None or file.size_bytes is None or url not in file.sources:
-            return False
-        if spec.url in file.sources or (spec.sha256 is not None and spec.sha256.lower() == file.sha256):
-            return False
-        self._older.add(preset_id)
-        others = (self._saved.definitions[other] for other in self._users.get(spec.path, ()) if other != preset_id)
-        return not any(
-            has_all(other.files, self._has) and any(f.path == spec.path and f.url != spec.url for f in other.files)
-            for other in others
-        )
-
     def _file(self, spec: FileSpec) -> Json:
         return known(
             path=spec.path,
@@ -349,11 +313,6 @@ class Presets:
             entry["count"] += 1
             entry["installed"] += int(view["installed"])
         return found
-
-
-def _facts_of(spec: FileSpec | None) -> tuple[str | int | None, ...]:
-    """Return by what two definitions of a file differ."""
-    return (spec.url, spec.sha256.lower() if spec.sha256 else None, spec.size_bytes) if spec else ()
 
 
 def _warning(warning: PresetWarning) -> Json:

@@ -22,6 +22,7 @@ from gateway.context import Gateway, ReadyDep, Writer, WriterDep, json_answer, r
 from gateway.history import timeline
 from gateway.past import ViewDep
 from gateway.problems import ProblemError, not_found
+from gateway.routes import missing
 from gateway.routes.shapes import CONFLICT, NOT_FOUND, AfterSeq, Outcome, Plan, QueueObject, Shape
 
 MAX_URL_CHARS = 4096
@@ -130,12 +131,13 @@ class PlanRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     presets: list[str] = Field(default_factory=list, max_length=200)
+    templates: list[str] = Field(default_factory=list, max_length=50)
     files: list[NewDownload] = Field(default_factory=list, max_length=1000)
 
     @model_validator(mode="after")
     def _something(self) -> PlanRequest:
-        if not self.presets and not self.files:
-            raise ValueError("name `presets` or `files`")
+        if not self.presets and not self.templates and not self.files:
+            raise ValueError("name `presets`, `templates` or `files`")
         return self
 
 
@@ -233,16 +235,21 @@ async def configure(gateway: ReadyDep, writer: WriterDep, body: PoolSettings) ->
 
 @router.post("/plan", response_model=Plan, responses=NOT_FOUND)
 async def plan(gateway: ReadyDep, writer: WriterDep, body: PlanRequest) -> Response:
-    """Return what fetching all of it would need, per volume; nothing is changed."""
-    files: dict[tuple[str, str], d.FileSpec] = {}
-    for preset_id in body.presets:
-        preset = gateway.boards.presets.definition(preset_id)
-        if preset is None:
+    """Return what fetching all of it would need, per volume; nothing is changed. Of templates, what they miss."""
+    files: list[d.FileSpec] = []
+    for preset_id in dict.fromkeys(body.presets):
+        found = gateway.boards.presets.to_install(preset_id)
+        if not found:
             raise not_found(f"There is no preset {preset_id[:100]!a}.", "preset_not_found")
-        files |= {(spec.path, spec.url): spec for spec in preset.files}
-    files |= {(spec.path, spec.url): spec for spec in (_spec(file, gateway) for file in body.files)}
-    command = d.PlanFiles(pool=gateway.settings.pool, files=tuple(files.values()), **writer.ids)
-    return json_answer((await writer.run(command)).data)
+        files += found
+    templates = await missing.plan_templates(gateway, writer, body.templates)
+    files += [*templates.specs, *(_spec(file, gateway) for file in body.files)]
+    data: dict[str, Any] = {"volumes": [], "files": []}
+    if files:  # else all that is asked for is there, or cannot be had
+        data = (await writer.run(d.PlanFiles(pool=gateway.settings.pool, files=tuple(files), **writer.ids))).data
+    if body.templates:
+        data = data | {"files": [*data["files"], *templates.linked], "unresolved": templates.unresolved}
+    return json_answer(data)
 
 
 @router.get("/{download_id}", response_model=DownloadDetails, responses=NOT_FOUND)

@@ -7,8 +7,8 @@ file, so that the answer comes within seconds.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from modeldeck_events import downloads as d
@@ -107,6 +107,38 @@ async def plan(writer: Writer, command: PlanMissing | PlanLock) -> tuple[Planned
         return msgspec.convert(reply.data, _Plan).files
     except msgspec.ValidationError as error:
         raise away(f"The service catalog answered something else than a plan: {error}.") from error
+
+
+class TemplatesPlan(NamedTuple):
+    """What templates miss: what is to be fetched, what can be linked, and what nobody can do without a person."""
+
+    specs: list[d.FileSpec]
+    linked: list[dict[str, Any]]
+    unresolved: list[dict[str, Any]]
+
+
+async def plan_templates(gateway: Gateway, writer: Writer, template_ids: Iterable[str]) -> TemplatesPlan:
+    """Return what getting all that these templates miss would do; raises ProblemError with the catalog's refusal."""
+    found = TemplatesPlan([], [], [])
+    for template_id in dict.fromkeys(template_ids):
+        ids = writer.ids_of(f"plan {template_id}")
+        for file in await plan(writer, PlanMissing(pool=gateway.settings.pool, template_id=template_id, **ids)):
+            if file.spec is not None:
+                found.specs.append(file.spec)
+            elif file.action == "link":
+                found.linked.append(known(path=file.path, action="link", from_path=file.from_path))
+            else:
+                candidates = list(file.candidates) or None
+                found.unresolved.append(
+                    known(
+                        template_id=template_id,
+                        path=file.path,
+                        action=file.action,
+                        message=file.message,
+                        candidates=candidates,
+                    )
+                )
+    return found
 
 
 async def fetch(

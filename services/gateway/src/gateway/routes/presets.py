@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from modeldeck_events import downloads as d
 from modeldeck_events.presets import PresetDefinition, RefreshPresets, UninstallPreset
+from pydantic import Field
 
 from gateway.boards.queue import queue_object
 from gateway.context import Gateway, ReadyDep, Writer, WriterDep, json_answer, read_answer
@@ -35,6 +36,13 @@ class PresetFile(Shape):
     installed: bool
 
 
+class ChangedFile(Shape):
+    """One file that an update changes."""
+
+    path: str
+    change: Literal["new", "changed", "removed"]
+
+
 class Preset(Shape):
     """A named set of files; `size` is text, `status` a download's state, or `installed`."""
 
@@ -50,8 +58,19 @@ class Preset(Shape):
     status: str
     progress: float
     tags: list[str]
+    version: str | None = None
+    license: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    requirements: dict[str, str] | None = Field(None, description="words by name, such as vram_gb")
+    source: str | None = Field(None, description="who published it")
     modified_at: str | None = None
+    update_available: bool = Field(False, description="it is installed as the catalog had it before")
+    installed_version: str | None = None
+    changed_files: list[ChangedFile] | None = None
     download_id: str | None = None
+    error: str | None = None
+    error_code: str | None = Field(None, description="stable, such as path_conflict")
     warnings: list[Warned]
     files: list[PresetFile]
 
@@ -178,11 +197,14 @@ async def uninstall(gateway: ReadyDep, writer: WriterDep, preset_id: str) -> Res
 
 @router.post("/{preset_id}/install", response_model=PresetOutcome, responses=NOT_FOUND | CONFLICT)
 async def install(gateway: ReadyDep, writer: WriterDep, preset_id: str, *, force: bool = False) -> Response:
-    """Queue the preset; `installed` when it is there already, its present state when it is in the queue."""
-    preset = _definition(gateway, preset_id)
+    """Queue the preset; `installed` when it is there already, its present state when it is in the queue.
+
+    Of a preset that the catalog changed since it was installed, only what changed is fetched.
+    """
+    preset, files = _definition(gateway, preset_id), gateway.boards.presets.to_install(preset_id)
     target = d.Target(id=f"preset:{preset.id}", kind="preset", name=preset.name, preset_id=preset.id)
     command = d.QueueDownload(
-        pool=gateway.settings.pool, target_id=target.id, target=target, files=preset.files, force=force, **writer.ids
+        pool=gateway.settings.pool, target_id=target.id, target=target, files=files, force=force, **writer.ids
     )
     reply = await writer.run(command)
     return json_answer({"preset_id": preset_id} | reply.data)
@@ -219,8 +241,9 @@ async def retry(gateway: ReadyDep, writer: WriterDep, preset_id: str, *, force: 
 @router.get("/{preset_id}/plan", response_model=Plan, responses=NOT_FOUND)
 async def plan(gateway: ReadyDep, writer: WriterDep, preset_id: str) -> Response:
     """Return what installing the preset would need, per volume; nothing is changed."""
-    preset = _definition(gateway, preset_id)
-    reply = await writer.run(d.PlanFiles(pool=gateway.settings.pool, files=preset.files, **writer.ids))
+    _definition(gateway, preset_id)
+    files = gateway.boards.presets.to_install(preset_id)
+    reply = await writer.run(d.PlanFiles(pool=gateway.settings.pool, files=files, **writer.ids))
     return json_answer({"preset_id": preset_id} | reply.data)
 
 

@@ -64,6 +64,7 @@ class ActiveDownload(Shape):
     file: FileProgress | None = None
     attempt: int | None = None
     error: str | None = None
+    error_code: str | None = Field(None, description="stable, such as path_conflict")
     started_at: str | None = None
 
 
@@ -77,6 +78,8 @@ class WaitingDownload(Shape):
     position: int
     total_bytes: int | None = None
     queued_at: str
+    error: str | None = None
+    error_code: str | None = None
 
 
 class EndedDownload(Shape):
@@ -88,6 +91,7 @@ class EndedDownload(Shape):
     status: Status
     total_bytes: int | None = None
     error: str | None = None
+    error_code: str | None = Field(None, description="stable, such as path_conflict")
     finished_at: str
 
 
@@ -121,10 +125,21 @@ class PlannedFile(Shape):
     """What would happen to one file."""
 
     path: str
-    url: str
+    url: str | None = Field(None, description="absent for a file that is linked from another path")
     size_bytes: int | None = None
-    action: str
+    action: str = Field(description="download, present, link, queued, conflict or unclear")
     conflict: str | None = None
+    from_path: str | None = Field(None, description="where the same file lies already")
+
+
+class UnresolvedFile(Shape):
+    """A file that a template misses and for which nothing can be planned."""
+
+    template_id: str
+    path: str
+    action: str = Field(description="choose: several files have this name; none: no source is known")
+    message: str | None = None
+    candidates: list[str] | None = None
 
 
 class Plan(Shape):
@@ -132,6 +147,7 @@ class Plan(Shape):
 
     volumes: list[Volume]
     files: list[PlannedFile]
+    unresolved: list[UnresolvedFile] | None = Field(None, description="there when templates were planned")
 
 
 class Outcome(Shape):
