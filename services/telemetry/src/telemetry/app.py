@@ -15,6 +15,7 @@ from telemetry.comfyui import Watcher
 from telemetry.comfyui_client import source_of
 from telemetry.generation_log import GenerationLog, Generations
 from telemetry.gpus import NvmlProbe
+from telemetry.host_facts import HostLog, HostState
 from telemetry.sampler import Sampler
 from telemetry.settings import Settings
 
@@ -25,8 +26,14 @@ def build(settings: Settings) -> Service:
     host = socket.gethostname() or "localhost"
     subject = readings.host_subject(host)
 
+    state = HostState(host)
+    projector = service.folds([state], subjects=[state.subject])
+    log = HostLog(service.store, state)
+
     async def publish(sample: HostSample) -> None:
         await service.bus.publish_reading(subject, sample)
+        if projector.caught_up.is_set():
+            await log.note(sample)
 
     sampler = Sampler(
         publish,
