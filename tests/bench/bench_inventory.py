@@ -2,8 +2,8 @@
 
 BENCH_FILES=20000 python -m tests.bench inventory
 
-The files are sparse, with whole headers in front: half GGUF, half safetensors, in 40 folders. "found" ends when the last
-fact is acknowledged by the log, "after a restart" when the service has folded the log and compared it with the disk.
+The files are sparse, with whole headers in front: half GGUF, half safetensors, in 40 folders. "found" ends when the
+last fact is acknowledged by the log, "after a restart" when the service has folded the log and compared the disk.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ async def _measure() -> None:
         root = Path(folder) / "models"
         fill(root)
         async with running_nats(Path(folder) / "nats") as server:
-            settings = Settings(data_dir=Path(folder) / "data", models_dir=root, nats_url=server.url)
+            settings = Settings(data_dir=Path(folder) / "data", models_dir=root, nats_url=server.url)  # type: ignore[call-arg]
             began = time.monotonic()
             async with _running(settings) as (_, watch, fold):
                 await _until(lambda: count(fold) == FILES)

@@ -7,31 +7,40 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from catalog import watch as watch_module
+from catalog.inventory import mount_of
 from catalog.root_marker import RootMarker
+from catalog.roots import RootsFile
 from catalog.states import ModelFilesFold
 from catalog.watch import Watch
+from modeldeck_events import modelfiles
 from modeldeck_events.memory import MemoryStore
 from modeldeck_events.message import Event
-from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
+from modeldeck_events.modelfiles import InventorySurveyed, ModelFileFound, ModelFileGone
 from modeldeck_events.projector import Projector
+from modeldeck_events.store import Meta
 
+from tests.unit.catalog.model_headers import Gguf
 from tests.unit.catalog.samples import until
 
+META = Meta("test")
 OLD_NS = 1_600_000_000 * 10**9
 
 
 class Bench:
     """A watch of a real folder on a store in memory."""
 
-    def __init__(self, store: MemoryStore, root: Path, marker: Path) -> None:
+    def __init__(self, store: MemoryStore, root: Path, marker: Path, extra: Path | None = None) -> None:
         self.root = root
         self.store = store
         self.named: frozenset[str] = frozenset()
         self.fold = ModelFilesFold("p")
         self.projector = Projector(store, (self.fold,), subjects=self.fold.subjects)
-        self.watch = Watch(store, self.fold, root, named=lambda: self.named, marker=RootMarker(marker, root))
+        self.watch = Watch(
+            store, self.fold, RootsFile(root, extra), named=lambda: self.named, marker=RootMarker(marker)
+        )
 
     def put(self, path: str, data: bytes = b"x", *, mtime_ns: int | None = OLD_NS) -> Path:
         file = self.root / path
@@ -41,8 +50,19 @@ class Bench:
             os.utime(file, ns=(mtime_ns, mtime_ns))
         return file
 
-    async def facts(self, after: int = 0) -> list[Event | None]:
-        return [record.event for record in await self.store.read(after=after, limit=100_000)]
+    async def facts(self) -> list[Event | None]:
+        """Return what was said of files."""
+        files = self.fold.subjects[:1]
+        return [record.event for record in await self.store.read(after=0, limit=100_000, subjects=files)]
+
+    async def catch_up(self) -> None:
+        """Fold what the log tells, without a projector."""
+        for record in await self.store.read(after=0, limit=100_000):
+            self.fold.apply(record)
+
+    async def surveys(self) -> list[InventorySurveyed]:
+        records = await self.store.read(after=0, limit=100_000, subjects=self.fold.subjects[1:])
+        return [record.event for record in records if isinstance(record.event, InventorySurveyed)]
 
     async def told(self) -> list[tuple[str, str]]:
         return [
@@ -148,7 +168,7 @@ async def test_a_mount_point_that_is_bare_at_the_start_keeps_what_is_known(bench
     bench.root.rename(tmp_path / "elsewhere")
     bench.root.mkdir()
     again = Bench(bench.store, bench.root, tmp_path / "marker.json")
-    again.fold.note("vae/a.bin", 1, (await bench.facts())[0])
+    await again.catch_up()
     await again.watch.check()
     assert again.watch.problem
     (bench.root / "anything").mkdir()  # the person says: this is my folder now
@@ -170,7 +190,7 @@ async def test_another_models_folder_is_believed_though_it_is_empty(bench: Bench
     await bench.watch.check()
     (tmp_path / "new").mkdir()
     moved = Bench(bench.store, tmp_path / "new", tmp_path / "marker.json")
-    moved.fold.note("a.bin", 1, (await bench.facts())[0])
+    await moved.catch_up()
     await moved.watch.check()
     assert await bench.told() == [("Found", "a.bin"), ("Gone", "a.bin")]
 
@@ -232,6 +252,144 @@ async def test_a_new_file_is_noticed_within_two_seconds_by_itself(bench: Bench) 
     await until(lambda: bench.fold.files.stands("vae/a.bin").value is not None)
     assert time.monotonic() - began < 5  # 1.9 s, and the noise of a busy machine
     task.cancel()
+
+
+async def with_extra(bench: Bench, tmp_path: Path, text: str) -> Bench:
+    """Return a bench of the same log and models folder, with an extra_model_paths.yaml."""
+    (tmp_path / "extra.yaml").write_text(text)
+    again = Bench(bench.store, bench.root, tmp_path / "marker.json", tmp_path / "extra.yaml")
+    await again.catch_up()
+    return again
+
+
+def place(tmp_path: Path, path: str, data: bytes = b"x") -> Path:
+    file = tmp_path / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    os.utime(file, ns=(OLD_NS, OLD_NS))
+    return file
+
+
+async def test_files_of_extra_roots_are_told_under_their_prefix(bench: Bench, tmp_path: Path) -> None:
+    bench.put("vae/a.bin")
+    place(tmp_path, "big/vae/b.bin")
+    place(tmp_path, "big/loras/deep/c.bin")
+    deck = await with_extra(bench, tmp_path, "big: {base_path: big, vae: vae, loras: loras}")
+    for _ in range(2):
+        await deck.watch.check()
+    assert sorted(await deck.told()) == [
+        ("Found", "@big/loras/deep/c.bin"),
+        ("Found", "@big/vae/b.bin"),
+        ("Found", "vae/a.bin"),
+    ]
+    (survey,) = await deck.surveys()
+    assert [(root.prefix, root.folder, root.writable, root.problem) for root in survey.roots] == [
+        ("", str(bench.root), True, ""),
+        ("@big/vae", str(tmp_path / "big/vae"), True, ""),
+        ("@big/loras", str(tmp_path / "big/loras"), True, ""),
+    ]
+    assert survey.places["vae"] == ("vae", "@big/vae")
+    assert survey.mounts == {"": mount_of(str(tmp_path))}
+    (tmp_path / "big/vae/b.bin").unlink()
+    await deck.watch.check()
+    assert (await deck.told())[-1] == ("Gone", "@big/vae/b.bin")
+
+
+async def test_a_change_of_the_extra_paths_is_taken_over_by_itself(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_module, "CHECK_S", 0.05)
+    place(tmp_path, "one/a.bin")
+    place(tmp_path, "two/b.bin")
+    deck = await with_extra(bench, tmp_path, "s: {vae: one}")
+    task = asyncio.create_task(deck.watch.run())
+    await until(lambda: deck.fold.get("@s/vae/a.bin") is not None)
+    (tmp_path / "extra.yaml").write_text("s: {loras: two, more: gone}")
+    await until(lambda: deck.fold.get("@s/loras/b.bin") is not None and deck.fold.get("@s/vae/a.bin") is None)
+    (tmp_path / "extra.yaml").write_text("s: [")
+    await until(lambda: deck.watch._source_problem != "")
+    (tmp_path / "extra.yaml").unlink()
+    await until(lambda: "No such file" in deck.watch._source_problem)
+    task.cancel()
+    assert await deck.told() == [("Found", "@s/vae/a.bin"), ("Found", "@s/loras/b.bin"), ("Gone", "@s/vae/a.bin")]
+    assert deck.fold.survey is not None
+    assert "No such file" in deck.fold.survey.roots[2].problem
+    assert len(await deck.surveys()) == 2
+
+
+async def test_a_root_that_is_unmounted_takes_nothing_with_it(bench: Bench, tmp_path: Path) -> None:
+    bench.put("a.bin")
+    place(tmp_path, "big/vae/b.bin")
+    deck = await with_extra(bench, tmp_path, "s: {vae: big/vae}")
+    await deck.watch.check()
+    (tmp_path / "big").rename(tmp_path / "away")
+    await deck.watch.check()
+    assert list(deck.watch.problems) == ["@s/vae"]
+    (tmp_path / "big/vae").mkdir(parents=True)  # the bare mount point
+    await deck.watch.check()
+    assert "not the folder in which the models were" in deck.watch.problem
+    (bench.root / "a.bin").unlink()  # the others go on
+    await deck.watch.check()
+    assert [kind for kind, _ in await deck.told()] == ["Found", "Found", "Gone"]
+    (tmp_path / "big/vae").rmdir()
+    (tmp_path / "big").rmdir()
+    (tmp_path / "away").rename(tmp_path / "big")
+    await deck.watch.check()
+    assert deck.watch.problem == ""
+    assert len(await deck.told()) == 3
+    assert [bool(survey.roots[1].problem) for survey in await deck.surveys()] == [False, True, True, False]
+
+
+async def test_without_the_extra_paths_file_nothing_of_them_is_gone(bench: Bench, tmp_path: Path) -> None:
+    place(tmp_path, "big/vae/b.bin")
+    deck = await with_extra(bench, tmp_path, "s: {vae: big/vae}")
+    await deck.watch.check()
+    again = await with_extra(bench, tmp_path, "s: [")
+    await again.watch.check()
+    assert len(await bench.surveys()) == 1
+    assert await bench.told() == [("Found", "@s/vae/b.bin")]
+    plain = Bench(bench.store, bench.root, tmp_path / "marker.json")
+    await plain.catch_up()
+    await plain.watch.check()  # the setting was taken away
+    assert await bench.told() == [("Found", "@s/vae/b.bin"), ("Gone", "@s/vae/b.bin")]
+
+
+async def test_names_that_look_like_prefixes_are_left_out_of_the_models_folder(bench: Bench) -> None:
+    bench.put("@s/vae/a.bin")
+    bench.put("@b.bin")
+    bench.put("vae/@c.bin")
+    await bench.watch.check()
+    assert await bench.told() == [("Found", "vae/@c.bin")]
+    assert sorted(bench.watch.skipped) == ["'@b.bin'", "'@s'"]
+
+
+async def test_links_lead_from_one_root_into_another(bench: Bench, tmp_path: Path) -> None:
+    place(tmp_path, "big/vae/b.bin")
+    place(tmp_path, "secret/c.bin")
+    (bench.root / "vae").mkdir()
+    (bench.root / "vae/b.bin").symlink_to(tmp_path / "big/vae/b.bin")
+    (bench.root / "linked").symlink_to(tmp_path / "big/vae")
+    (bench.root / "out").symlink_to(tmp_path / "secret")
+    deck = await with_extra(bench, tmp_path, "s: {vae: big/vae}")
+    await deck.watch.check()
+    assert sorted(path for _, path in await deck.told()) == ["@s/vae/b.bin", "linked/b.bin", "vae/b.bin"]
+    assert list(deck.watch.skipped) == ["'out'"]
+    assert (await bench.surveys())[0].mounts == {"": mount_of(str(tmp_path))}
+
+
+async def test_a_file_from_before_headers_were_read_is_read_once_more(bench: Bench) -> None:
+    bench.put("a.gguf", Gguf().file())
+    await bench.watch.check()
+    (fact,) = await bench.facts()
+    assert isinstance(fact, ModelFileFound)
+    older = msgspec.structs.replace(fact, metadata=None, whole=None)
+    subject = modelfiles.subject("p", "a.gguf")
+    seq = await bench.store.append(subject, (older,), expected_seq=bench.fold.files.stands("a.gguf").seq, meta=META)
+    await until(lambda: bench.fold.files.stands("a.gguf").seq == seq)
+    bench.watch._stamps.clear()
+    for _ in range(2):
+        await bench.watch.check()
+    assert (await bench.facts())[2:] == [fact]
 
 
 async def test_a_large_folder_costs_little_when_nothing_changed(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the log's picture of the models folder true: walks it, looks at once where a download ended, appends facts."""
+"""Keeps the log's picture of the model folders true: walks, looks at once where a download ended, appends facts."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import itertools
 import time
 from collections.abc import Callable, Collection, Iterator
 from collections.abc import Set as AbstractSet
-from pathlib import Path
 
 import structlog
 from modeldeck_events import modelfiles
 from modeldeck_events.errors import UnavailableError
 from modeldeck_events.message import Event
-from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
+from modeldeck_events.modelfiles import InventorySurveyed, ModelFileFound, ModelFileGone
 from modeldeck_events.paths import ModelPathError
 from modeldeck_events.store import EventStore
 
-from catalog import inventory
+from catalog import examining, inventory, metadata
 from catalog.changes import append
 from catalog.inventory import FolderUnavailableError, Walk
 from catalog.publishing import append_all
 from catalog.root_marker import RootMarker
+from catalog.roots import Roots, RootsFile, prefix_of
 from catalog.stamps import Stamp, moment
 from catalog.states import Append, ModelFilesFold
+from catalog.survey import survey
 
 CHECK_S = 1.5
 WALK_SHARE = 0.03
@@ -36,30 +37,37 @@ BUSY_SHARE = 0.2
 SETTLE_S = 0.4
 """A new file that was just written to is looked at again after this: it is announced once it stands still."""
 MOVING_AGE_S = 1.0
+MAX_SAID = 50
+"""So many things that are left out are logged after one walk."""
 AT_ONCE = 500
 """So many files are examined between two looks at finished downloads."""
 _log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """The models folder of one pool. `named` returns the paths that presets name."""
+    """The model folders of one pool. `named` returns the paths that presets name."""
 
     def __init__(
         self,
         store: EventStore,
         fold: ModelFilesFold,
-        root: Path,
+        roots: RootsFile,
         *,
         named: Callable[[], AbstractSet[str]],
         marker: RootMarker,
     ) -> None:
-        self.problem = ""
-        """Why nothing is known of the folder at present; empty when all is well."""
+        self.problems: dict[str, str] = {}
+        """Per prefix of a root of which nothing is known at present: why."""
+        self.skipped: dict[str, str] = {}
+        """What is no part of the inventory, as text, and why; capped."""
+        self.skipped_count = 0
         self.walked = False
         """Whether one whole walk is through and in the log."""
         self._store = store
         self._fold = fold
-        self._root = root
+        self._source = roots
+        self._roots: Roots | None = None
+        self._source_problem = ""
         self._named = named
         self._marker = marker
         self._generation = 0
@@ -70,13 +78,23 @@ class Watch:
         self._moving: dict[str, tuple[Stamp, float]] = {}
         self._finished: set[str] = set()
         self._wake = asyncio.Event()
-        self._skipped: dict[str, str] = {}
         self._log_away = False
 
     def look_at(self, path: str) -> None:
         """Have a finished file looked at now, without waiting for the next walk."""
         self._finished.add(path)
         self._wake.set()
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is known of some folder at present; empty when all is well."""
+        return "; ".join(self.problems.values())
+
+    async def roots(self) -> Roots:
+        """Return the folders as they were looked at last."""
+        if self._roots is None:
+            self._roots = await asyncio.to_thread(self._source.look)
+        return self._roots
 
     async def run(self) -> None:
         """Watch for ever; a folder or a log that is away is said once, and its return once."""
@@ -97,8 +115,9 @@ class Watch:
 
     async def _glance(self) -> None:
         """Walk when it is time to, or when something says that it is worth it."""
-        reason = (self._fold.files.generation, self._named())
-        if time.monotonic() >= self._next_walk or reason != self._walked_for or await self._folders_changed():
+        changed, roots = await asyncio.to_thread(self._glanced)
+        reason = (self._fold.files.generation, self._named(), roots)
+        if time.monotonic() >= self._next_walk or reason != self._walked_for or changed:
             took_s = await self.check()
             self._walked_for = reason
             self._next_walk = time.monotonic() + min(took_s / WALK_SHARE, MAX_WALK_S)
@@ -106,33 +125,53 @@ class Watch:
         else:
             self._next_glance = time.monotonic() + CHECK_S
 
+    def _glanced(self) -> tuple[bool, Roots]:
+        return inventory.folders_changed(self._folders), self._source.look()
+
     async def check(self) -> float:
-        """Compare the whole folder with the log once and append what differs; return how long the walk took.
+        """Compare the folders with the log once and append what differs; return how long the walk took.
 
         Raises UnavailableError when the log is away.
         """
         began = time.monotonic()
-        try:
-            found = await asyncio.to_thread(inventory.walk, self._root, self._named(), self._stamps.keys())
-            known_any = next(self._fold.files.live(), None) is not None
-            await asyncio.to_thread(self._marker.check, found, known_any=known_any)
-        except FolderUnavailableError as error:
-            self._say_problem(str(error))
-            return time.monotonic() - began
+        known_roots = {prefix_of(known.path) for known in self._fold.files.live()}
+        roots, found, surveyed = await asyncio.to_thread(self._walk, self._named(), known_roots)
+        self._roots = roots
         took_s = time.monotonic() - began
-        self._say_problem("")
         self._folders = found.folders
-        self._say_skipped(found.skipped)
+        self._say_problems(found.problems)
+        self._say_skipped(found)
+        if roots.complete:
+            await self._publish_survey(surveyed)
         changed = iter(self._changed(found))
         while part := tuple(itertools.islice(changed, AT_ONCE)):
             await self._look(part)
             await self._look_at_finished()
-        await self._report_gone(found)
-        self.walked = True
+        await self._report_gone(roots, found)
+        self.walked = not found.problems.get("")
         return took_s
 
-    async def _folders_changed(self) -> bool:
-        return await asyncio.to_thread(inventory.folders_changed, self._root, self._folders)
+    def _walk(self, named: AbstractSet[str], known_roots: AbstractSet[str]) -> tuple[Roots, Walk, InventorySurveyed]:
+        """Walk all roots (runs in a thread). One that is not what it was is taken for unreadable."""
+        roots = self._source.look()
+        found = inventory.walk(roots, named, self._stamps.keys())
+        for root in roots.roots:
+            look = found.looks.get(root.prefix)
+            if look is None or root.prefix in found.problems:
+                continue
+            try:
+                self._marker.check(root, look, known_any=root.prefix in known_roots)
+            except FolderUnavailableError as error:
+                found.forget(root, str(error))
+        return roots, found, survey(self._fold.pool, roots, found, self._fold.survey)
+
+    async def _publish_survey(self, surveyed: InventorySurveyed) -> None:
+        """Say which folders the inventory covers, when the log says otherwise."""
+        if surveyed == self._fold.survey:
+            return
+        subject = modelfiles.inventory_subject(self._fold.pool)
+        item = append("", subject, surveyed, self._fold.survey_seq)
+        await append_all(self._store, (item,), on_appended=lambda _, seq: self._fold.note_survey(seq, surveyed))
 
     def _changed(self, found: Walk) -> list[str]:
         """Return the paths of files that are not as the log says."""
@@ -142,7 +181,7 @@ class Watch:
         changed = []
         for path, stamp in found.files.items():
             before, known = self._stamps.get(path), self._fold.files.stands(path).value
-            if known is not None and before is None and _same(known, stamp):
+            if known is not None and before is None and _same(known, stamp) and not _lacks_metadata(known):
                 self._stamps[path] = stamp  # after a start: it was announced before
             elif path not in self._moving and (known is None or before != stamp):
                 changed.append(path)
@@ -162,10 +201,10 @@ class Watch:
             return
         facts: list[Append] = []
         stamps: dict[str, Stamp] = {}
-        for path, outcome in await asyncio.to_thread(self._examine, paths):
+        for path, outcome in await asyncio.to_thread(self._examine, await self.roots(), paths):
             if isinstance(outcome, str):
                 self._moving.pop(path, None)
-                self._skipped[ascii(path)] = outcome
+                self._say_unread(path, outcome)
                 continue
             fact, stamp = outcome
             if not finished and self._moves(path, stamp):
@@ -190,27 +229,29 @@ class Watch:
             return True
         return now - since < SETTLE_S
 
-    def _examine(self, paths: Collection[str]) -> list[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
+    def _examine(self, roots: Roots, paths: Collection[str]) -> list[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
         """Return the present state of each file, or why there is none (runs in a thread)."""
-        return list(self._examined(paths))
+        return list(self._examined(roots, paths))
 
-    def _examined(self, paths: Collection[str]) -> Iterator[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
+    def _examined(
+        self, roots: Roots, paths: Collection[str]
+    ) -> Iterator[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
         for path in paths:
             try:
-                yield path, inventory.examine(self._root, self._fold.pool, path)
+                yield path, examining.examine(roots, self._fold.pool, path)
             except (ModelPathError, ValueError) as error:
                 yield path, str(error)
             except OSError as error:
                 yield path, error.strerror or str(error)
 
-    async def _report_gone(self, found: Walk) -> None:
+    async def _report_gone(self, roots: Roots, found: Walk) -> None:
         """Announce files that were there and are not; each is asked for by name, as a walk may race with a rename."""
         missing = [
             known.path for known in self._fold.files.live() if known.path not in found.files and found.knows(known.path)
         ]
         if not missing:
             return
-        gone = await asyncio.to_thread(lambda: [path for path in missing if inventory.gone(self._root, path)])
+        gone = await asyncio.to_thread(lambda: [path for path in missing if examining.gone(roots, path)])
         for path in gone:
             self._moving.pop(path, None)
             self._stamps.pop(path, None)
@@ -245,18 +286,33 @@ class Watch:
         except TimeoutError:
             return
 
-    def _say_problem(self, problem: str) -> None:
-        if problem and not self.problem:
-            _log.warning("the models folder cannot be read; what is known of it stays", reason=problem)
-        elif self.problem and not problem:
-            _log.info("the models folder can be read again", folder=str(self._root))
-        self.problem = problem
+    def _say_problems(self, problems: dict[str, str]) -> None:
+        for prefix, reason in problems.items():
+            if prefix not in self.problems:
+                _log.warning("a model folder cannot be read; what is known of it stays", prefix=prefix, reason=reason)
+        for prefix in self.problems.keys() - problems.keys():
+            _log.info("a model folder can be read again", prefix=prefix)
+        self.problems = dict(problems)
+        if self._source.problem != self._source_problem:
+            self._source_problem = self._source.problem
+            if self._source_problem:
+                _log.warning(
+                    "extra_model_paths.yaml cannot be used; the last good one counts", reason=self._source_problem
+                )
+            else:
+                _log.info("extra_model_paths.yaml is used")
 
-    def _say_skipped(self, skipped: dict[str, str]) -> None:
-        for path, reason in skipped.items():
-            if self._skipped.get(path) != reason:
+    def _say_skipped(self, found: Walk) -> None:
+        for path, reason in itertools.islice(found.skipped.items(), MAX_SAID):
+            if self.skipped.get(path) != reason:
                 _log.warning("not part of the inventory", path=path, reason=reason)
-        self._skipped = dict(skipped)
+        self.skipped, self.skipped_count = found.skipped, found.skipped_count
+
+    def _say_unread(self, path: str, reason: str) -> None:
+        """Note a file that could not be read just now; it is tried again with the next walk."""
+        self.skipped_count += 1
+        if len(self.skipped) < inventory.MAX_TOLD:
+            self.skipped[ascii(path)] = reason
 
     def _say_log(self, *, away: bool, reason: str = "") -> None:
         if away and not self._log_away:
@@ -268,3 +324,8 @@ class Watch:
 
 def _same(known: ModelFileFound, stamp: Stamp) -> bool:
     return known.size_bytes == stamp.size_bytes and known.modified_at == moment(stamp.mtime_ns)
+
+
+def _lacks_metadata(known: ModelFileFound) -> bool:
+    """Return whether the log knows the file from a time when headers were not read."""
+    return known.metadata is None and known.whole is not False and known.format in metadata.FORMATS
