@@ -232,7 +232,8 @@ def test_links_that_go_in_a_circle_end() -> None:
 
 def test_a_subgraph_in_a_billion_places_is_looked_into_once() -> None:
     scanned = scan(editor(node("level30"), subgraphs=doubling(31)))
-    assert (paths(scanned.needed), scanned.warnings) == (NEEDED, ())
+    assert (paths(scanned.needed), codes(scanned), scanned.complete) == (NEEDED, {"too_many_nodes"}, True)
+    assert codes(scan(editor(node("level10"), subgraphs=doubling(11)))) == set()
 
 
 def test_a_billion_places_with_values_of_their_own_are_cut_off() -> None:

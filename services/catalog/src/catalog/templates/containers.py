@@ -234,25 +234,6 @@ def containers_of(definitions: Definitions | None, group_nodes: Any, warn: Warn)
     return found
 
 
-def holding_themselves(containers: Mapping[str, Container]) -> list[Container]:
-    """Return the containers that hold themselves, directly, through others, or by holding such a one."""
-    inside = {
-        name: {node.type for node in container.nodes if isinstance(node.type, str) and node.type in containers}
-        for name, container in containers.items()
-    }
-    holders: dict[str, list[str]] = {}
-    for name, types in inside.items():
-        for held in types:
-            holders.setdefault(held, []).append(name)
-    ended = [name for name, types in inside.items() if not types]
-    for name in ended:
-        for holder in holders.get(name, ()):
-            inside[holder].discard(name)
-            if not inside[holder]:
-                ended.append(holder)
-    return [containers[name] for name, types in inside.items() if types]
-
-
 def _named(containers: Mapping[str, Container], node_type: object) -> Container | None:
     return containers.get(node_type) if isinstance(node_type, str) else None
 

@@ -6,16 +6,18 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from catalog.templates.containers import Container, containers_of, holding_themselves
+from catalog.templates.containers import Container, containers_of
 from catalog.templates.findings import Entry, Findings, Use, last_part, shown
 from catalog.templates.graph import COMPUTED, NOTHING_GIVEN, Given, Graph
 from catalog.templates.naming import Names
+from catalog.templates.nesting import Nesting
 from catalog.templates.shapes import Node, Slot, Workflow
 from catalog.templates.table import Loader, LoaderTable, Meant, Rule
 
 MAX_WORK = 500_000
 """Nodes, inputs and values looked at again because a container stands in several places; the first time is free."""
 MAX_CONTEXTS = 20_000
+MAX_EXPANDED = 1_000_000
 MAX_HOLDERS = 100
 """Nodes of unknown types taken as users of one file that only the workflow states."""
 _OFF = (2, 4)
@@ -55,10 +57,17 @@ class EditorScan(Names):
         while self._pending:
             self._walk(self._pending.popleft())
         if self._is_nested:
-            for container in holding_themselves(self._containers):
-                self.findings.cut("cycle", f"the subgraph {shown(container.name)} holds itself, or one that does")
+            self._check_nesting(nodes)
         if workflow.models:
             self._workflow_models(workflow)
+
+    def _check_nesting(self, nodes: list[Node]) -> None:
+        nesting = Nesting(self._containers)
+        for container in nesting.holding_themselves():
+            self.findings.cut("cycle", f"the subgraph {shown(container.name)} holds itself, or one that does")
+        if nesting.size(nodes) > MAX_EXPANDED:
+            text = f"written out, the subgraphs hold more than {MAX_EXPANDED} nodes, which no ComfyUI can run"
+            self.findings.warn("too_many_nodes", text)
 
     def _walk(self, context: _Context) -> None:
         loaders, containers, endings = self._loaders, self._containers, self._endings
