@@ -117,7 +117,7 @@ class Civitai:
             return HubError(f"{hub} refuses access to {path}", code="forbidden", status=403)
         if status == 429:
             said = answer.headers.get("Retry-After", "").strip()
-            return rate_limited(hub, min(float(said[:12]), 86_400.0) if said.isascii() and said.isdigit() else None)
+            return rate_limited(hub, min(int(said[:12]), 86_400) if said.isascii() and said.isdigit() else None)
         if status >= 500 or status == 408:
             return unreachable(hub, f"it answers HTTP {status}")
         return bad_answer(hub, f"HTTP {status}")

@@ -82,6 +82,7 @@ class Describer:
         self._memory = memory or Memory()
         self._clock = clock
         self._under_way: dict[Link, asyncio.Task[Description]] = {}
+        self._away: set[str] = set()
 
     async def describe(self, command: DescribeRepository) -> Description:
         """Return the repository that `command` names, within some 10 s.
@@ -115,12 +116,23 @@ class Describer:
             known = Description(kept.told.repository, kept.checked_at) if kept else await self._in_log(link)
             if known is None:
                 raise
-            _log.info("the hub is away; answering what is known", asked=str(link), reason=str(error))
+            self._say(link, str(error))
             return replace(known, stale=str(error))
+        self._say(link, "")
         seq = await self._publish(told.repository, command) if _is_of_interest(link) else 0
         now = self._clock()
         self._memory.keep(str(link), told, now)
         return Description(told.repository, now, seq=seq)
+
+    def _say(self, link: Link, problem: str) -> None:
+        """Log once that a hub is away, and once that it is back."""
+        hub = "civitai" if isinstance(link, CivitaiLink) else "huggingface"
+        if problem and hub not in self._away:
+            _log.warning("a hub is away; what it said last is answered", hub=hub, reason=problem)
+            self._away.add(hub)
+        elif not problem and hub in self._away:
+            _log.info("the hub answers again", hub=hub)
+            self._away.remove(hub)
 
     async def _ask(self, link: Link, known: Told | None) -> Told:
         if isinstance(link, CivitaiLink):

@@ -6,12 +6,14 @@ Imported by the thread that asks first, never at the start: the library costs 18
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 
 import httpx2
+import structlog
 from huggingface_hub import HfApi, constants, get_session, set_client_factory
 from huggingface_hub.errors import (
     DisabledRepoError,
@@ -29,9 +31,10 @@ from catalog.hubs.hub_transport import Rules, client, holding
 from catalog.hubs.problems import HubError, bad_answer, not_found, rate_limited, unreachable
 
 MAX_README_BYTES = 64 * 1024
-MAX_RETRY_AFTER_S = 86_400.0
+MAX_RETRY_AFTER_S = 86_400
 _UNUSABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
 """What the library raises for JSON that is none, or not what the hub answers."""
+_log = structlog.get_logger(__name__)
 
 
 @cache
@@ -56,9 +59,17 @@ def model_info(host: HubHost, repo: str, revision: str, *, known_etag: str, dead
         if refused.code != "unauthorized" or not host.token:
             raise
         try:
-            return _model_info(replace(host, token=None), repo, revision, known_etag, deadline)
+            found = _model_info(replace(host, token=None), repo, revision, known_etag, deadline)
         except HubError as error:
             raise (error if error.away else refused) from error
+        _say_refused(host.name)
+        return found
+
+
+@cache
+def _say_refused(hub: str) -> None:
+    """Log once that the token is worth nothing: what is public is shown without it, what is private is not found."""
+    _log.warning("the hub does not accept HF_TOKEN; it is asked without", hub=hub)
 
 
 def _model_info(host: HubHost, repo: str, revision: str, known_etag: str, deadline: float) -> tuple[ModelInfo, str]:
@@ -118,18 +129,18 @@ def _by_status(response: httpx2.Response, host: HubHost, repo: str) -> HubError:
     return bad_answer(host.name, f"HTTP {status}")
 
 
-def _retry_after_s(headers: httpx2.Headers) -> float | None:
+def _retry_after_s(headers: httpx2.Headers) -> int | None:
     """Return how long to wait: both forms of Retry-After, else the hub's own RateLimit header."""
     said = headers.get("Retry-After", "").strip()
     if said.isascii() and said.isdigit():
-        return min(float(said[:12]), MAX_RETRY_AFTER_S)
+        return min(int(said[:12]), MAX_RETRY_AFTER_S)
     try:
         moment = parsedate_to_datetime(said)
     except (ValueError, TypeError, IndexError, OverflowError):
         limits = parse_ratelimit_headers(headers)
-        return min(float(limits.reset_in_seconds), MAX_RETRY_AFTER_S) if limits is not None else None
+        return min(limits.reset_in_seconds, MAX_RETRY_AFTER_S) if limits is not None else None
     left_s = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(left_s, 0.0), MAX_RETRY_AFTER_S)
+    return min(max(math.ceil(left_s), 0), MAX_RETRY_AFTER_S)
 
 
 def readme(host: HubHost, repo: str, commit: str, *, deadline: float) -> str:

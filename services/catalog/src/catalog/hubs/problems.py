@@ -11,7 +11,7 @@ class HubError(Exception):
     """
 
     def __init__(
-        self, message: str, *, code: str, status: int, away: bool = False, retry_after_s: float | None = None
+        self, message: str, *, code: str, status: int, away: bool = False, retry_after_s: int | None = None
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -25,9 +25,9 @@ def unreachable(hub: str, reason: str) -> HubError:
     return HubError(f"{hub} cannot be reached: {reason}", code="hub_unreachable", status=503, away=True)
 
 
-def rate_limited(hub: str, retry_after_s: float | None) -> HubError:
+def rate_limited(hub: str, retry_after_s: int | None) -> HubError:
     """Return the error for a hub that asks to slow down."""
-    wait = f"; try again in {retry_after_s:.0f} s" if retry_after_s is not None else "; try again later"
+    wait = f"; try again in {retry_after_s} s" if retry_after_s is not None else "; try again later"
     message = f"{hub} answers no more requests for now{wait}"
     return HubError(message, code="rate_limited", status=429, away=True, retry_after_s=retry_after_s)
 
