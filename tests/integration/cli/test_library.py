@@ -360,6 +360,13 @@ def test_a_plan_takes_templates_too(deck: Deck) -> None:
     assert run("plan").exit_code == 2
 
 
+def test_a_plan_fails_for_what_cannot_be_had(deck: Deck) -> None:
+    unresolved = [{"path": "vae/x", "code": "no_source", "message": "No source of it is known."}]
+    deck.answers["POST /downloads/plan"] = [{"volumes": [], "files": [], "unresolved": unresolved}]
+    shown = run("plan", "--template", "w/a.json")
+    assert (shown.exit_code, shown.stderr) == (1, "error: vae/x: No source of it is known (no_source)\n")
+
+
 # -- hubs --------------------------------------------------------------------------------------------------------------
 
 
@@ -378,6 +385,32 @@ def test_a_hub_shows_variants_and_says_why_one_is_recommended(deck: Deck) -> Non
     assert deck.changes() == [("POST", "/downloads", {}, body)]
     assert run("hub", "org/name", "--install", "c.gguf").exit_code == 1
     assert run("hub", "org/name", "--wait").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "variant", "bodies"),
+    [
+        (
+            {"hub": "huggingface", "revision": "c0ffee"},
+            {"path": "llm/a/b/x-1.gguf", "parts": ["q4/x-1.gguf", "q4/x-2.gguf"], "sha256": "ab" * 32},
+            [
+                {"repo": "a/b", "revision": "c0ffee", "filename": "q4/x-1.gguf", "path": "llm/a/b/x-1.gguf"},
+                {"repo": "a/b", "revision": "c0ffee", "filename": "q4/x-2.gguf", "path": "llm/a/b/x-2.gguf"},
+            ],
+        ),
+        (
+            {"hub": "civitai", "revision": "7"},
+            {"path": "loras/x", "url": "https://civitai.com/api/download/models/7", "sha256": "ab" * 32},
+            [{"url": "https://civitai.com/api/download/models/7", "path": "loras/x", "sha256": "ab" * 32}],
+        ),
+    ],
+)
+def test_each_hub_is_asked_in_its_own_way(
+    deck: Deck, more: dict[str, Any], variant: dict[str, Any], bodies: list[dict[str, Any]]
+) -> None:
+    deck.answers["GET /hub/a/b"] = [{"repo": "a/b", "variants": [{"filename": "x"} | variant]} | more]
+    assert run("hub", "a/b", "--install", "x").exit_code == 0
+    assert [change[3] for change in deck.changes()] == bodies
 
 
 def test_a_gated_repository_is_a_refusal_with_the_reason(deck: Deck) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Annotated
 
 import typer
@@ -58,8 +59,23 @@ def _install(on: Session, found: Json, variants: list[Json], name: str, *, wait:
     variant = next((one for one in variants if wanted and one.get("filename") == wanted), None)
     if variant is None:
         raise ApiError(404, "file_not_found", f"{plain(found.get('repo'))} has no file {plain(name)!r} to choose")
-    body = {"repo": found.get("repo"), "filename": wanted}
-    body |= {field: value for field in ("path", "sha256") if (value := variant.get(field))}
-    if found.get("revision"):
-        body["revision"] = found["revision"]
-    settle(on, [accepted(plain(wanted), on.client.install_file(body))], wait=wait, document={"hub": found})
+    watched = [
+        accepted(body.get("filename") or body["path"], on.client.install_file(body)) for body in _bodies(found, variant)
+    ]
+    settle(on, watched, wait=wait, document={"hub": found})
+
+
+def _bodies(found: Json, variant: Json) -> list[Json]:
+    """Return what to ask for: a file, or each part of one that comes in several, side by side."""
+    path, parts = plain(variant.get("path")), variant.get("parts") or []
+    stated = {name: value for name in ("path", "sha256") if (value := variant.get(name))}
+    if variant.get("url") and path and found.get("hub") == "civitai":
+        return [{"url": variant["url"]} | stated]
+    common = {"repo": found.get("repo")} | ({"revision": found["revision"]} if found.get("revision") else {})
+    if len(parts) <= 1:
+        return [common | {"filename": variant.get("filename")} | stated]
+    folder = f"{posixpath.dirname(path)}/" if path else ""
+    return [
+        common | {"filename": part} | ({"path": f"{folder}{posixpath.basename(part)}"} if folder else {})
+        for part in parts
+    ]

@@ -23,6 +23,7 @@ from gateway.cli.render import (
     resource_lines,
 )
 from gateway.cli.session import AsJson, Token, Url, session
+from gateway.cli.settle import tell_unresolved
 from gateway.cli.text import plain, size
 
 
@@ -118,7 +119,7 @@ def plan(
 ) -> None:
     """Show what installing presets, or what templates miss, would need, before anything is fetched.
 
-    Ends with 0 when all of it fits, 1 when not.
+    Ends with 0 when all of it can be had and fits, 1 when not.
     """
     if not presets and not template:
         raise typer.BadParameter("give a preset or --template ID", param_hint="PRESET")
@@ -130,8 +131,12 @@ def plan(
         if files:
             on.out.line()
             on.out.table(("FILE", "SIZE", "ACTION"), [_file_row(file) for file in files])
-        if any(volume.get("fits") is False for volume in planned.get("volumes") or []):
+        unresolved = planned.get("unresolved") or []
+        tell_unresolved(on.out, unresolved)
+        fits = all(volume.get("fits") is not False for volume in planned.get("volumes") or [])
+        if not fits:
             on.out.note("error: it does not fit")
+        if unresolved or not fits:
             raise typer.Exit(Exit.FAILED)
 
 
