@@ -9,12 +9,14 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from modeldeck_events import downloads as d
 from modeldeck_events.message import Command, Reply
 from modeldeck_events.modelfiles import LinkModelFile
 from modeldeck_events.templates import PlanLock, PlanMissing
+from msgspec.structs import replace
 
 from gateway.boards.board import known
 from gateway.context import Gateway, Writer
@@ -25,8 +27,8 @@ LINK_S = 30.0
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a missing file can be had: by the workflow's own word, from a preset that has it, a known repository, or
-    the person's own URL.
+    """Where a missing file can be had: by the workflow's own word, from a preset that has it, a known repository, an
+    earlier download, or the person's own URL.
     """
 
     kind: str
@@ -34,6 +36,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     sha256: str | None = None
     size_bytes: int | None = None
+    repo: str | None = None
+    revision: str | None = None
 
 
 class PlannedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,8 +47,12 @@ class PlannedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     action: Literal["download", "link", "choose", "none"]
     status: str = "missing"
     source: Source | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
     from_path: str | None = None
     candidates: tuple[str, ...] = ()
+    alternatives: tuple[Source, ...] = ()
+    code: str | None = None
     message: str | None = None
 
     @property
@@ -56,16 +64,26 @@ class PlannedFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             path=self.path,
             url=self.source.url,
             kind=self.path.partition("/")[0] if "/" in self.path else "",
-            size_bytes=self.source.size_bytes,
-            sha256=self.source.sha256,
+            size_bytes=self.size_bytes if self.size_bytes is not None else self.source.size_bytes,
+            sha256=self.sha256 or self.source.sha256,
         )
 
     def chosen(self, choice: str) -> PlannedFile:
-        """Return the same file with a person's decision: a URL to fetch, else a file that is there, to link."""
+        """Return the same file with a person's decision: a URL to fetch, else a file that is there, to link.
+
+        Bytes whose hash the workflow states must have it, wherever they come from. A name without extension gets that
+        of the choice.
+        """
+        path = self.path
+        if "." not in posixpath.basename(path):
+            path += posixpath.splitext(urlsplit(choice).path)[1]
         if choice.startswith(("https://", "http://")):
-            source = Source(kind="choice", url=choice, sha256=self.source.sha256 if self.source else None)
-            return msgspec.structs.replace(self, action="download", source=source, from_path=None)
-        return msgspec.structs.replace(self, action="link", from_path=choice, source=None)
+            stated = self.sha256 if self.source is None or self.source.kind == "workflow" else None
+            own = Source(kind="choice", url=choice, sha256=stated)
+            source = next((other for other in self.alternatives if other.url == choice), own)
+            known_of_it = {"size_bytes": source.size_bytes, "sha256": source.sha256}
+            return replace(self, path=path, action="download", source=source, from_path=None, **known_of_it)
+        return replace(self, path=path, action="link", from_path=choice, source=None)
 
 
 class _Plan(msgspec.Struct):
@@ -93,7 +111,7 @@ class _Outcome:
         self.unresolved.append(
             known(
                 path=file.path,
-                code="choose" if choose else "no_source",
+                code="choose" if choose else file.code or "no_source",
                 message=file.message or text,
                 candidates=list(file.candidates) or None,
             )

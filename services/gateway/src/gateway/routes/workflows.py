@@ -100,13 +100,17 @@ class MissingModels(Shape):
 
 
 class MissingSource(Shape):
-    """Where a file can be had: kind `workflow`, `preset`, `repository`, or `choice` for the person's own URL."""
+    """Where a file can be had: kind `workflow` (its own word), `preset`, `repository`, `download` (where it once came
+    from), or `choice` for the person's own URL.
+    """
 
     kind: str
     url: str
     name: str | None = None
     sha256: str | None = None
     size_bytes: int | None = None
+    repo: str | None = None
+    revision: str | None = None
 
 
 class MissingFile(Shape):
@@ -117,8 +121,11 @@ class MissingFile(Shape):
     action: Literal["download", "link", "choose", "none"]
     source: MissingSource | None = None
     size_bytes: int | None = None
+    sha256: str | None = None
     from_path: str | None = None
     candidates: list[str] | None = None
+    alternatives: list[MissingSource] | None = Field(None, description="the next best sources; a URL can be chosen")
+    code: str | None = None
     message: str | None = None
     conflict: str | None = None
 
@@ -261,11 +268,11 @@ async def install_missing(
     if template is None:
         raise _unknown(template_id)
     choices = body.choices if body else {}
-    named = {reference["path"] for reference in template["references"]}
-    for path in choices.keys() - named:
-        raise ProblemError(422, "invalid_request", f"choices: the template names no file {path[:200]!a}.")
     pool = gateway.settings.pool
     files = await missing.plan(writer, PlanMissing(pool=pool, template_id=template_id, **writer.ids_of("plan")))
+    named = {reference["path"] for reference in template["references"]} | {file.path for file in files}
+    for path in choices.keys() - named:
+        raise ProblemError(422, "invalid_request", f"choices: the template names no file {path[:200]!a}.")
     done = await _install(gateway, writer, files, complete=template["complete"], choices=choices)
     now = _template(view, template_id)
     if now is not None and now["compatible"]:
@@ -340,7 +347,7 @@ async def _install(
 
 
 def _planned(file: PlannedFile, room: Json) -> Json:
-    stated = file.source.size_bytes if file.source else None
+    stated = file.spec.size_bytes if file.spec else file.size_bytes
     shown: Json = msgspec.to_builtins(file)
     return shown | known(
         size_bytes=stated if stated is not None else room.get("size_bytes"),
