@@ -215,7 +215,7 @@ export interface paths {
         put?: never;
         /**
          * Plan
-         * @description Return what fetching all of it would need, per volume; nothing is changed.
+         * @description Return what fetching all of it would need, per volume; nothing is changed. Of templates, what they miss.
          */
         post: operations["plan_api_v1_downloads_plan_post"];
         delete?: never;
@@ -732,6 +732,8 @@ export interface paths {
         /**
          * Install
          * @description Queue the preset; `installed` when it is there already, its present state when it is in the queue.
+         *
+         *     Of a preset that the catalog changed since it was installed, only what changed is fetched.
          */
         post: operations["install_api_v1_presets__preset_id__install_post"];
         delete?: never;
@@ -1222,6 +1224,11 @@ export interface components {
             downloaded_bytes: number;
             /** Error */
             error?: string | null;
+            /**
+             * Error Code
+             * @description stable, such as path_conflict
+             */
+            error_code?: string | null;
             /** Eta */
             eta?: string | null;
             /** Eta S */
@@ -1295,6 +1302,21 @@ export interface components {
         CategoryList: {
             /** Categories */
             categories: components["schemas"]["PresetCategory"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ChangedFile
+         * @description One file that an update changes.
+         */
+        ChangedFile: {
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "new" | "changed" | "removed";
+            /** Path */
+            path: string;
         } & {
             [key: string]: unknown;
         };
@@ -1498,6 +1520,11 @@ export interface components {
             download_id: string;
             /** Error */
             error?: string | null;
+            /**
+             * Error Code
+             * @description stable, such as path_conflict
+             */
+            error_code?: string | null;
             /** Finished At */
             finished_at: string;
             /** Name */
@@ -1849,7 +1876,7 @@ export interface components {
             /** Template Id */
             template_id?: string | null;
             /** Unresolved */
-            unresolved: components["schemas"]["UnresolvedFile"][];
+            unresolved: components["schemas"]["gateway__routes__workflows__UnresolvedFile"][];
         } & {
             [key: string]: unknown;
         };
@@ -1925,8 +1952,15 @@ export interface components {
              * @enum {string}
              */
             action: "download" | "link" | "choose" | "none";
+            /**
+             * Alternatives
+             * @description the next best sources; a URL can be chosen
+             */
+            alternatives?: components["schemas"]["MissingSource"][] | null;
             /** Candidates */
             candidates?: string[] | null;
+            /** Code */
+            code?: string | null;
             /** Conflict */
             conflict?: string | null;
             /** From Path */
@@ -1935,6 +1969,8 @@ export interface components {
             message?: string | null;
             /** Path */
             path: string;
+            /** Sha256 */
+            sha256?: string | null;
             /** Size Bytes */
             size_bytes?: number | null;
             source?: components["schemas"]["MissingSource"] | null;
@@ -1973,13 +2009,18 @@ export interface components {
         };
         /**
          * MissingSource
-         * @description Where a file can be had: kind `workflow`, `preset`, `repository`, or `choice` for the person's own URL.
+         * @description Where a file can be had: kind `workflow` (its own word), `preset`, `repository`, `download` (where it once came
+         *     from), or `choice` for the person's own URL.
          */
         MissingSource: {
             /** Kind */
             kind: string;
             /** Name */
             name?: string | null;
+            /** Repo */
+            repo?: string | null;
+            /** Revision */
+            revision?: string | null;
             /** Sha256 */
             sha256?: string | null;
             /** Size Bytes */
@@ -2344,6 +2385,11 @@ export interface components {
         Plan: {
             /** Files */
             files: components["schemas"]["PlannedFile"][];
+            /**
+             * Unresolved
+             * @description there when templates were planned
+             */
+            unresolved?: components["schemas"]["gateway__routes__shapes__UnresolvedFile"][] | null;
             /** Volumes */
             volumes: components["schemas"]["Volume"][];
         } & {
@@ -2358,22 +2404,35 @@ export interface components {
             files?: components["schemas"]["NewDownload"][];
             /** Presets */
             presets?: string[];
+            /** Templates */
+            templates?: string[];
         };
         /**
          * PlannedFile
          * @description What would happen to one file.
          */
         PlannedFile: {
-            /** Action */
+            /**
+             * Action
+             * @description download, present, link, queued, conflict or unclear
+             */
             action: string;
             /** Conflict */
             conflict?: string | null;
+            /**
+             * From Path
+             * @description where the same file lies already
+             */
+            from_path?: string | null;
             /** Path */
             path: string;
             /** Size Bytes */
             size_bytes?: number | null;
-            /** Url */
-            url: string;
+            /**
+             * Url
+             * @description absent for a file that is linked from another path
+             */
+            url?: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -2397,34 +2456,71 @@ export interface components {
         Preset: {
             /** Category */
             category: string;
+            /** Changed Files */
+            changed_files?: components["schemas"]["ChangedFile"][] | null;
+            /** Created At */
+            created_at?: string | null;
             /** Description */
             description: string;
             /** Download Id */
             download_id?: string | null;
             /** Download Size */
             download_size?: string | null;
+            /** Error */
+            error?: string | null;
+            /**
+             * Error Code
+             * @description stable, such as path_conflict
+             */
+            error_code?: string | null;
             /** Files */
             files: components["schemas"]["PresetFile"][];
             /** Id */
             id: string;
             /** Installed */
             installed: boolean;
+            /** Installed Version */
+            installed_version?: string | null;
+            /** License */
+            license?: string | null;
             /** Modified At */
             modified_at?: string | null;
             /** Name */
             name: string;
             /** Progress */
             progress: number;
+            /**
+             * Requirements
+             * @description words by name, such as vram_gb
+             */
+            requirements?: {
+                [key: string]: string;
+            } | null;
             /** Size */
             size?: string | null;
             /** Size Bytes */
             size_bytes?: number | null;
+            /**
+             * Source
+             * @description who published it
+             */
+            source?: string | null;
             /** Status */
             status: string;
             /** Tags */
             tags: string[];
             /** Type */
             type: string;
+            /**
+             * Update Available
+             * @description it is installed as the catalog had it before
+             * @default false
+             */
+            update_available: boolean;
+            /** Updated At */
+            updated_at?: string | null;
+            /** Version */
+            version?: string | null;
             /** Warnings */
             warnings: components["schemas"]["Warned"][];
         } & {
@@ -3390,22 +3486,6 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * UnresolvedFile
-         * @description A file about which nothing could be done; code `choose`, `no_source`, or that of the refusal.
-         */
-        UnresolvedFile: {
-            /** Candidates */
-            candidates?: string[] | null;
-            /** Code */
-            code: string;
-            /** Message */
-            message: string;
-            /** Path */
-            path: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
          * UnusedFiles
          * @description Files that no installed preset, no template and no download needs.
          */
@@ -3469,6 +3549,10 @@ export interface components {
         WaitingDownload: {
             /** Download Id */
             download_id: string;
+            /** Error */
+            error?: string | null;
+            /** Error Code */
+            error_code?: string | null;
             /** Name */
             name: string;
             /** Position */
@@ -3496,6 +3580,43 @@ export interface components {
             code: string;
             /** Message */
             message: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UnresolvedFile
+         * @description A file that a template misses and for which nothing can be planned.
+         */
+        gateway__routes__shapes__UnresolvedFile: {
+            /**
+             * Action
+             * @description choose: several files have this name; none: no source is known
+             */
+            action: string;
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Message */
+            message?: string | null;
+            /** Path */
+            path: string;
+            /** Template Id */
+            template_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UnresolvedFile
+         * @description A file about which nothing could be done; code `choose`, `no_source`, or that of the refusal.
+         */
+        gateway__routes__workflows__UnresolvedFile: {
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Path */
+            path: string;
         } & {
             [key: string]: unknown;
         };
