@@ -23,7 +23,6 @@ from catalog.library.repositories import RepositoriesFold
 from catalog.library.sources import Sources
 from catalog.root_marker import RootMarker
 from catalog.roots import RootsFile
-from catalog.roots import RootsFile
 from catalog.stamps import stamp_of
 from catalog.states import ModelFilesFold, PresetsFold
 from catalog.templates import LoaderTable, Scan, scan

@@ -251,13 +251,16 @@ async def test_a_download_that_was_replaced_by_hand_is_not_what_is_restored(benc
     assert reply.code == "no_source"
 
 
-async def test_what_is_remembered_is_bounded() -> None:
+def test_what_is_remembered_is_bounded() -> None:
     fold = OriginsFold("p", max_paths=3)
     for number in range(10):
         fold._completed(
             d.DownloadFileCompleted(
-                download_id="d", attempt=1, path=f"{number}", url="https://h.example/f", size_bytes=1, verified="size"
+                download_id="d", attempt=1, path=f"{number}", url="https://h.example/f", size_bytes=1,
+                verified="sha256", sha256=f"{number}" * 64,
             ),
             number + 1,
-        )
-    assert [path for path, _ in fold.fetched()] == ["7", "8", "9"]
+        )  # fmt: skip
+    assert [fold.heard_of(f"{number}") for number in range(10)] == [False] * 7 + [True] * 3
+    assert [fold.fetched_with(f"{number}" * 64) is not None for number in range(10)] == [False] * 7 + [True] * 3
+    assert len(fold._by_sha256) == 3

@@ -99,9 +99,11 @@ class ScanWorkflow(Command, frozen=True, kw_only=True):
 class PlanMissing(Command, frozen=True, kw_only=True):
     """Tell how the files that a workflow misses can be had: of the template `template_id`, or of the workflow `data`.
 
-    Reply data: `{files: [{path, status, action, source?, candidates?, message?}]}`; `action` is `download` (then
-    `source` is `{kind: workflow|preset|repository, name, url, sha256?, size_bytes?}`), `link` (then `from_path`),
-    `choose` (several candidates) or `none` (no source is known). 404 for an unknown template.
+    Reply data: `{files: [{path, status, action, source?, size_bytes?, sha256?, alternatives?, from_path?, candidates?,
+    code?, message?}]}`; `action` is `download` (then `source`, and the next best ones, are `{kind:
+    workflow|preset|repository|download, name, url, sha256?, size_bytes?}`; `download`: where this pool had the file
+    from before), `link` (then `from_path`), `choose` (several candidates) or `none` (`code` no_source, folder or
+    conflict, and `message`, say why). 404 for an unknown template, 422 for what is no workflow.
     """
 
     SERVICE: ClassVar[str] = "catalog"

@@ -7,6 +7,7 @@ the watch tells that the file is gone; it can be restored all the same, from wha
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import NamedTuple
 
 from modeldeck_events import modelfiles
@@ -21,10 +22,12 @@ from catalog.library.planning import Planner
 from catalog.library.provenance import OriginsFold
 from catalog.states import ModelFilesFold
 
-HASH_FIRST_BYTES = 256 * 1024 * 1024
-"""A file up to this size whose hash nobody knows is hashed before it goes, within a second or so. A larger one keeps
-nobody waiting: it can then be restored by URL and size alone.
+HASH_FIRST_BYTES = 128 * 1024 * 1024
+"""A file up to this size whose hash nobody knows is hashed before it goes. A larger one keeps nobody waiting: it can
+then be restored by URL and size alone.
 """
+HASH_FIRST_S = 1.5
+"""No hashing begins later than this after the command came: who asked waits for at most some 4 s."""
 TRIES = 5
 
 
@@ -47,15 +50,17 @@ class Deleter:
         self._planner = planner
         self._models_folder = models_folder
 
-    async def delete(self, path: str, *, reason: str, needed_by: tuple[NeededBy, ...], meta: Meta) -> Deletion:
-        """Delete one file that the inventory knows.
+    async def delete(
+        self, path: str, *, reason: str, needed_by: tuple[NeededBy, ...], meta: Meta, began: float
+    ) -> Deletion:
+        """Delete one file that the inventory knows; `began` is when the command came (monotonic, seconds).
 
         Raises NotThereError, ReadOnlyError, OSError with nothing deleted; UnavailableError when the log is away, then
         nothing is deleted either, unless it went away in between.
         """
         place = self._writable_place(path)
         there = await asyncio.to_thread(disk.look, place.file, self._roots)
-        sha256 = await self._hash(path, place, there)
+        sha256 = await self._hash(path, place, there, began)
         provenance = self._planner.provenance(path, there.stamp.size_bytes, sha256)
         subject = modelfiles.subject(self._files.pool, path)
         await self._store.last_seq(subject)
@@ -117,8 +122,9 @@ class Deleter:
             raise ReadOnlyError(f"{path}: the folder {place.root.folder} is read-only")
         return place
 
-    async def _hash(self, path: str, place: Place, there: OnDiskFile) -> str | None:
+    async def _hash(self, path: str, place: Place, there: OnDiskFile, began: float) -> str | None:
         known = self._planner.hash_of(path, there.stamp)
-        if known is not None or there.is_link or there.stamp.size_bytes > HASH_FIRST_BYTES:
+        is_late = time.monotonic() - began > HASH_FIRST_S
+        if known is not None or there.is_link or is_late or there.stamp.size_bytes > HASH_FIRST_BYTES:
             return known
         return await asyncio.to_thread(disk.sha256_of, place.file, self._roots, there.stamp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -94,7 +95,9 @@ class ChangeHandlers:
             if needed_by and not command.force:
                 return _needed(path, needed_by)
             reason = "deleted by force" if needed_by else "deleted"
-            seq, fact = await self._deleter.delete(path, reason=reason, needed_by=needed_by, meta=_meta(command))
+            seq, fact = await self._deleter.delete(
+                path, reason=reason, needed_by=needed_by, meta=_meta(command), began=time.monotonic()
+            )
         except NotThereError as error:
             raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404) from error
         except ReadOnlyError as error:
@@ -121,13 +124,17 @@ class ChangeHandlers:
         if not there:
             raise CommandNotAllowedError(f"nothing of {preset.name} is installed", code="not_installed", status=404)
         kept = {path: needed_by for path in there if (needed_by := await self._kept_for(preset, path))}
-        seq, freed_bytes = 0, 0
+        seq, freed_bytes, began = 0, 0, time.monotonic()
         deleted: list[str] = []
         failed: dict[str, str] = {}
         for path in (path for path in there if path not in kept):
             try:
                 seq, fact = await self._deleter.delete(
-                    path, reason=f"uninstalled preset {preset.id}", needed_by=(), meta=_meta(command)
+                    path,
+                    reason=f"uninstalled preset {preset.id}",
+                    needed_by=(),
+                    meta=_meta(command),
+                    began=began,
                 )
             except NotThereError:
                 failed[path] = "it is not there any more"

@@ -43,8 +43,11 @@ class Needs:
         return (*self._by_presets(path), *self._by_templates(path), *self._by_downloads(path))
 
     def is_installed(self, preset: PresetDefinition) -> bool:
-        """Tell whether the preset is installed and was not given up."""
-        return preset.id not in self._origins.given_up.ids and bool(preset_paths(preset, self.has))
+        """Tell whether the preset is installed, as it is now or as it was before the catalog changed it, and was not
+        given up.
+        """
+        before = self._origins.installs.files(preset.id)
+        return preset.id not in self._origins.given_up.ids and bool(preset_paths(preset, self.has, before=before))
 
     def has(self, spec: FileSpec) -> bool:
         """Tell whether the file that a preset wants lies under its path."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 from modeldeck_events import downloads, modelfiles, subjects
 from modeldeck_events import downloads as d
+from modeldeck_events.installs import Installs
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileDeleted, ModelFileGone, ModelFileHashed, Provenance
 from modeldeck_events.needs import GivenUp, download_paths
@@ -78,8 +79,10 @@ class OriginsFold:
     def __init__(self, pool: str, *, max_paths: int = MAX_PATHS) -> None:
         self.pool = pool
         self.given_up = GivenUp(pool)
+        self.installs = Installs(pool)
         self._downloads: dict[str, OpenDownload] = {}
         self._origins: dict[str, Origin] = {}
+        self._by_sha256: dict[str, str] = {}
         self._max_paths = max_paths
         self._download_prefix = f"{subjects.event(downloads.AGGREGATE, pool)}."
         self._file_prefix = f"{subjects.event(modelfiles.AGGREGATE, pool)}."
@@ -92,13 +95,16 @@ class OriginsFold:
     def reset(self) -> None:
         """Start from zero."""
         self.given_up = GivenUp(self.pool)
+        self.installs = Installs(self.pool)
         self._downloads.clear()
         self._origins.clear()
+        self._by_sha256.clear()
 
     def apply(self, record: Record, /) -> None:
         """Apply one record; other pools' are passed over."""
         event = record.event
         self.given_up.apply(event)
+        self.installs.apply(event)
         if record.subject.startswith(self._download_prefix):
             self._download(subjects.untoken(record.subject.removeprefix(self._download_prefix)), record.seq, event)
         elif record.subject.startswith(self._file_prefix):
@@ -113,9 +119,9 @@ class OriginsFold:
         origin = self._origins.get(path)
         return origin is not None and (origin.fetched is not None or origin.deleted_seq > 0)
 
-    def fetched(self) -> Iterator[tuple[str, Fetched]]:
-        """Yield the last download of every path that had one."""
-        return ((path, origin.fetched) for path, origin in self._origins.items() if origin.fetched is not None)
+    def fetched_with(self, sha256: str) -> Fetched | None:
+        """Return the last download of this content, whatever its path."""
+        return self.origin(self._by_sha256.get(sha256, "")).fetched
 
     def open_downloads(self) -> Iterator[OpenDownload]:
         """Yield the downloads that are queued, running, waiting to retry, or paused."""
@@ -190,10 +196,17 @@ class OriginsFold:
             etag=event.etag or (before.etag if known and before else None),
             mtime_ns=event.mtime_ns,
         )
+        if before is not None and before.sha256 and self._by_sha256.get(before.sha256) == event.path:
+            del self._by_sha256[before.sha256]
+        if origin.fetched.sha256:
+            self._by_sha256[origin.fetched.sha256] = event.path
 
     def _touch(self, path: str) -> Origin:
         origin = self._origins.pop(path, None) or Origin()
         self._origins[path] = origin
-        while len(self._origins) > self._max_paths:
-            del self._origins[next(iter(self._origins))]
+        if len(self._origins) > self._max_paths:
+            oldest = next(iter(self._origins))
+            fetched = self._origins.pop(oldest).fetched
+            if fetched is not None and fetched.sha256 and self._by_sha256.get(fetched.sha256) == oldest:
+                del self._by_sha256[fetched.sha256]
         return origin

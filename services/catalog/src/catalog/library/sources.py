@@ -163,9 +163,9 @@ class Sources:
         if origin.deleted is not None and wanted.agrees(origin.deleted.sha256, origin.deleted.size_bytes):
             deleted = origin.deleted
             yield Source("download", _host(deleted.url), deleted.url, deleted.size_bytes, deleted.sha256)
-        for _, fetched in self._origins.fetched() if wanted.sha256 else ():
-            if fetched.sha256 == wanted.sha256:
-                yield Source("download", _host(fetched.url), fetched.url, fetched.size_bytes, fetched.sha256)
+        same = self._origins.fetched_with(wanted.sha256) if wanted.sha256 else None
+        if same is not None:
+            yield Source("download", _host(same.url), same.url, same.size_bytes, same.sha256)
 
     def _near(self, wanted: Wanted) -> Iterable[tuple[PresetDefinition, FileSpec]]:
         by_key = self._by_spec()
