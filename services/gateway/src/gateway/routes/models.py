@@ -97,9 +97,12 @@ class StillNeeded(Problem):
 
 
 class Restored(Outcome):
-    """The file was queued; its status is that of the download."""
+    """The file was queued; its status is that of the download. `restored_as` is where it will lie, when that is another
+    path: a file of a folder that `extra_model_paths.yaml` names comes back below the models folder.
+    """
 
     path: str
+    restored_as: str | None = None
 
 
 class LinkFrom(BaseModel):
@@ -162,9 +165,10 @@ async def restore(gateway: ReadyDep, writer: WriterDep, path: str) -> Response:
         spec = msgspec.convert(planned.data.get("file"), d.FileSpec)
     except msgspec.ValidationError as error:
         raise away("The catalog's answer cannot be read.") from error
-    target = d.Target(id=f"file:{path}", kind="file", name=posixpath.basename(path))
+    target = d.Target(id=f"file:{spec.path}", kind="file", name=posixpath.basename(spec.path))
     command = d.QueueDownload(pool=pool, target_id=target.id, target=target, files=(spec,), **writer.ids)
-    return json_answer({"path": path} | (await writer.run(command)).data)
+    elsewhere = {"restored_as": spec.path} if spec.path != path else {}
+    return json_answer({"path": path} | elsewhere | (await writer.run(command)).data)
 
 
 @router.post("/{path:path}/link", response_model=Linked, responses=NOT_FOUND | _CANNOT)
