@@ -161,13 +161,15 @@ def test_a_repository_that_nobody_described_is_known_by_its_files() -> None:
     url = "https://huggingface.co/org/flux/resolve/main/split_files/vae/ae%20x.safetensors"
     boards = after(
         *fetched("vae/ae.safetensors", url),
-        queued("two", d.FileSpec(path="b.gguf", url="https://hf.co/org/new/resolve/main/b.gguf"), preset_id=None),
+        queued("two", d.FileSpec(path="llm/b.gguf", url="https://hf.co/org/new/resolve/main/b.gguf"), preset_id=None),
     )
     shown = listed(boards)
     assert shown["org/flux"]["variants"][0]["filename"] == "split_files/vae/ae x.safetensors"
     assert shown["org/flux"]["metadata"]["links"] == {"huggingface": "https://huggingface.co/org/flux"}
     assert "hub" not in shown["org/flux"]
-    assert [(v["filename"], v["status"]) for v in shown["org/new"]["variants"]] == [("b.gguf", "downloading")]
+    [coming] = shown["org/new"]["variants"]
+    assert (coming["filename"], coming["status"], coming["path"]) == ("b.gguf", "downloading", "llm/b.gguf")
+    assert shown["org/new"]["metadata"]["links"] == {"huggingface": "https://huggingface.co/org/new"}
 
 
 def test_files_of_no_repository_are_grouped_by_folder() -> None:

@@ -22,7 +22,7 @@ from gateway.boards.disk import FileOnDisk
 from gateway.boards.downloads import Downloads
 from gateway.boards.hub_links import HubFile, file_of_url, page_of
 from gateway.boards.library import Library
-from gateway.boards.variants import UnderWay, Variants, parts
+from gateway.boards.variants import Coming, UnderWay, Variants, parts
 
 MAX_DESCRIBED = 500
 """Repositories whose description is kept; the one that was described longest ago goes first."""
@@ -203,7 +203,7 @@ class Repositories:
     def _render(self, group: Group, described: Repository | None, under_way: UnderWay) -> Json:
         variants = self._variants(group, described, under_way)
         if described is None:
-            metadata = metadata_of.of_group([v["metadata"] for v in variants], self._page(group))
+            metadata = metadata_of.of_group([v["metadata"] for v in variants], self._page(group, under_way))
             return known(repo=group.name, local=True if group.is_local else None, metadata=metadata, variants=variants)
         return known(
             repo=group.name,
@@ -228,10 +228,23 @@ class Repositories:
         for path, name in sorted(self._groups.get(group, {}).items(), key=lambda pair: (pair[1], pair[0])):
             if name not in told and path not in paths:
                 shown.append(self._item(path, name))
-        for file, download in sorted(under_way.by_file.items(), key=lambda pair: pair[0]):
+        for file, coming in sorted(under_way.by_file.items(), key=lambda pair: pair[0]):
             if not group.is_local and file.repo == group.name and file.filename not in told | here.keys():
-                shown.append({"filename": file.filename, "metadata": {}} | self._lookup.coming(download))
+                shown.append(self._coming_variant(file.filename, coming))
         return shown
+
+    def _coming_variant(self, filename: str, coming: Coming) -> Json:
+        size_bytes = coming.spec.size_bytes
+        return known(
+            filename=filename,
+            size=size_bytes,
+            size_bytes=size_bytes,
+            path=coming.spec.path,
+            sha256=coming.spec.sha256,
+            url=coming.spec.url,
+            metadata={},
+            **self._lookup.progress(coming.download),
+        )
 
     def _described_variant(
         self, variant: Variant, described: Repository | None, under_way: UnderWay, here: dict[str, str]
@@ -275,8 +288,11 @@ class Repositories:
             )
         return item
 
-    def _page(self, group: Group) -> str | None:
-        """Return the page of a repository of which nothing is known but its files' source."""
-        paths = self._groups.get(group, {}) if not group.is_local else ()
-        links = (page_of(source) for path in paths if (source := self._library.files[path].source))
+    def _page(self, group: Group, under_way: UnderWay) -> str | None:
+        """Return the page of a repository of which nothing is known but its files' sources."""
+        if group.is_local:
+            return None
+        sources = [self._library.files[path].source for path in self._groups.get(group, ())]
+        sources += [coming.spec.url for file, coming in under_way.by_file.items() if file.repo == group.name]
+        links = (page_of(source) for source in sources if source)
         return next((link for link in links if link), None)

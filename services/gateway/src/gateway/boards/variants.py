@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from modeldeck_events.downloads import FileSpec
 from modeldeck_events.repositories import Variant
 
 from gateway.boards.board import Json, known
@@ -13,11 +14,18 @@ from gateway.boards.hub_links import HubFile, file_of_url
 from gateway.boards.library import Library
 
 
+class Coming(NamedTuple):
+    """A file that a download has still to bring."""
+
+    spec: FileSpec
+    download: Download
+
+
 class UnderWay(NamedTuple):
     """The files that downloads are fetching: by path, and by what they are on the hub."""
 
-    by_path: dict[str, Download]
-    by_file: dict[HubFile, Download]
+    by_path: dict[str, Coming]
+    by_file: dict[HubFile, Coming]
 
 
 class Variants:
@@ -34,10 +42,10 @@ class Variants:
         for download in self._downloads.open():
             for spec in download.files if download.pool == self._pool else ():
                 if spec.path not in download.done:
-                    found.by_path[spec.path] = download
+                    coming = found.by_path[spec.path] = Coming(spec, download)
                     file = files_of_urls.get(spec.url) or file_of_url(spec.url)
                     if file is not None:
-                        found.by_file[file] = download
+                        found.by_file[file] = coming
         return found
 
     def standing(self, repo: str, variant: Variant, under_way: UnderWay, here: Mapping[str, str]) -> Json:
@@ -51,12 +59,12 @@ class Variants:
             other = bool(variant.sha256 and file.sha256 and variant.sha256 != file.sha256)
             return known(status="downloaded", path=found[0], outdated=other or None)
         for part in parts(variant):
-            download = under_way.by_file.get(HubFile(repo, part)) or under_way.by_path.get(_place(variant, part))
-            if download is not None:
-                return self.coming(download)
+            coming = under_way.by_file.get(HubFile(repo, part)) or under_way.by_path.get(_place(variant, part))
+            if coming is not None:
+                return self.progress(coming.download) | {"path": coming.spec.path}
         return {"status": "available"}
 
-    def coming(self, download: Download) -> Json:
+    def progress(self, download: Download) -> Json:
         """Return how far a download is; of one with several files that says nothing about a single one of them."""
         progress = self._downloads.shown(download).progress if len(download.files) == 1 else None
         return known(status="downloading", progress=progress, download_id=download.download_id)

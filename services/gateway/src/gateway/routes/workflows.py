@@ -154,7 +154,7 @@ class LinkedFile(Shape):
     from_path: str
 
 
-class UnresolvedFile(Shape):
+class UnresolvedModel(Shape):
     """A file about which nothing could be done; code `choose`, `no_source`, or that of the refusal."""
 
     path: str
@@ -170,7 +170,7 @@ class Installation(Shape):
     status: Literal["queued", "compatible"]
     queued: list[QueuedFile]
     linked: list[LinkedFile]
-    unresolved: list[UnresolvedFile]
+    unresolved: list[UnresolvedModel]
 
 
 class Choices(BaseModel):
