@@ -1876,7 +1876,7 @@ export interface components {
             /** Template Id */
             template_id?: string | null;
             /** Unresolved */
-            unresolved: components["schemas"]["gateway__routes__workflows__UnresolvedFile"][];
+            unresolved: components["schemas"]["UnresolvedModel"][];
         } & {
             [key: string]: unknown;
         };
@@ -2389,7 +2389,7 @@ export interface components {
              * Unresolved
              * @description there when templates were planned
              */
-            unresolved?: components["schemas"]["gateway__routes__shapes__UnresolvedFile"][] | null;
+            unresolved?: components["schemas"]["UnresolvedFile"][] | null;
             /** Volumes */
             volumes: components["schemas"]["Volume"][];
         } & {
@@ -3088,13 +3088,16 @@ export interface components {
         };
         /**
          * Restored
-         * @description The file was queued; its status is that of the download.
+         * @description The file was queued; its status is that of the download. `restored_as` is where it will lie, when that is another
+         *     path: a file of a folder that `extra_model_paths.yaml` names comes back below the models folder.
          */
         Restored: {
             /** Download Id */
             download_id?: string | null;
             /** Path */
             path: string;
+            /** Restored As */
+            restored_as?: string | null;
             /** Status */
             status: string;
         } & {
@@ -3486,6 +3489,43 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * UnresolvedFile
+         * @description A file that a template misses and for which nothing can be planned.
+         */
+        UnresolvedFile: {
+            /**
+             * Action
+             * @description choose: several files have this name; none: no source is known
+             */
+            action: string;
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Message */
+            message?: string | null;
+            /** Path */
+            path: string;
+            /** Template Id */
+            template_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * UnresolvedModel
+         * @description A file about which nothing could be done; code `choose`, `no_source`, or that of the refusal.
+         */
+        UnresolvedModel: {
+            /** Candidates */
+            candidates?: string[] | null;
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Path */
+            path: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * UnusedFiles
          * @description Files that no installed preset, no template and no download needs.
          */
@@ -3580,43 +3620,6 @@ export interface components {
             code: string;
             /** Message */
             message: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * UnresolvedFile
-         * @description A file that a template misses and for which nothing can be planned.
-         */
-        gateway__routes__shapes__UnresolvedFile: {
-            /**
-             * Action
-             * @description choose: several files have this name; none: no source is known
-             */
-            action: string;
-            /** Candidates */
-            candidates?: string[] | null;
-            /** Message */
-            message?: string | null;
-            /** Path */
-            path: string;
-            /** Template Id */
-            template_id: string;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * UnresolvedFile
-         * @description A file about which nothing could be done; code `choose`, `no_source`, or that of the refusal.
-         */
-        gateway__routes__workflows__UnresolvedFile: {
-            /** Candidates */
-            candidates?: string[] | null;
-            /** Code */
-            code: string;
-            /** Message */
-            message: string;
-            /** Path */
-            path: string;
         } & {
             [key: string]: unknown;
         };
