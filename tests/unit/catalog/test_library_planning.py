@@ -153,6 +153,25 @@ async def test_what_is_elsewhere_is_linked_and_what_is_unclear_chosen(bench: Ben
     assert (two["status"], two["action"], two["candidates"]) == ("ambiguous", "choose", ["x/b.bin", "y/b.bin"])
 
 
+async def test_a_file_of_that_name_which_is_another_one_is_not_linked(bench: Bench) -> None:
+    await bench.put("controlnet/a.bin", b"another", hashed=True)
+    await bench.publish(preset("p", spec("vae/a.bin", size_bytes=5)))
+    await bench.template("w/t.json", "vae/a.bin")
+    [entry] = await missing(bench)
+    assert (entry["status"], entry["action"]) == ("missing", "download")
+
+
+async def test_a_name_that_many_models_have_is_linked_only_when_a_person_says_so(bench: Bench) -> None:
+    name = "diffusion_pytorch_model.bin"
+    await bench.put(f"controlnet/{name}", b"12345", hashed=True)
+    await bench.template("w/t.json", f"vae/{name}")
+    [entry] = await missing(bench)
+    assert (entry["action"], entry["candidates"]) == ("choose", [f"controlnet/{name}"])
+    await bench.template("w/t.json", reference(f"vae/{name}", sha256=sha(b"12345")))
+    [entry] = await missing(bench)
+    assert (entry["action"], entry["from_path"]) == ("link", f"controlnet/{name}")
+
+
 async def test_one_entry_per_place_with_the_best_that_is_stated(bench: Bench) -> None:
     url = "https://h.example/o/a.bin"
     await bench.template("w/t.json", "vae/a.bin", reference("vae/a.bin", url=url, node_type="Other"))

@@ -60,7 +60,7 @@ class ChangeHandlers:
         self._deleter = deleter
         self._linker = linker
         self._turn = asyncio.Lock()
-        self._answers: OrderedDict[str, Reply] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], Reply] = OrderedDict()
 
     async def delete(self, command: DeleteModelFile) -> Reply:
         """Delete a file that nothing needs, or by force."""
@@ -76,12 +76,13 @@ class ChangeHandlers:
 
     async def _once(self, command: Command, change: Callable[[], Awaitable[Reply]]) -> Reply:
         async with self._turn:
-            known = self._answers.get(command.command_id) if command.command_id else None
+            key = (command.VERB, command.command_id)
+            known = self._answers.get(key)
             if known is not None:
                 return known
             reply = await change()
             if command.command_id and reply.ok:
-                self._answers[command.command_id] = reply
+                self._answers[key] = reply
                 if len(self._answers) > REMEMBERED:
                     self._answers.popitem(last=False)
             return reply

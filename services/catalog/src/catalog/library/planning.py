@@ -14,7 +14,7 @@ from modeldeck_events.templates import TemplateReference
 
 from catalog.library import places
 from catalog.library.provenance import Origin, OriginsFold
-from catalog.library.sources import Source, Sources, Wanted, extension_of
+from catalog.library.sources import GENERIC_NAMES, Source, Sources, Wanted, extension_of
 from catalog.stamps import Stamp
 from catalog.states import ModelFilesFold
 from catalog.workflows.fold import TemplatesFold
@@ -127,10 +127,6 @@ class Planner:
         return self._files.survey.places if self._files.survey is not None else {}
 
     def _entry(self, path: str, reference: TemplateReference, match: Match, workflow: str) -> Entry:
-        if match.status == "present_elsewhere" and match.found_at is not None:
-            if reference.form == "stem":
-                path += extension_of(match.found_at)
-            return self.link(path, match.found_at)
         if match.status == "ambiguous":
             text = f"{len(match.candidates)} different files have this name; choose which one is meant"
             return Entry(path, "ambiguous", "choose", candidates=match.candidates[:MAX_CANDIDATES], message=text)
@@ -139,9 +135,27 @@ class Planner:
             return Entry(path, "missing", "none", code="folder", message=text)
         wanted = Wanted(path, reference.sha256, stem=reference.form == "stem")
         found = self._sources.of(wanted, reference.url, workflow)
+        if match.found_at is not None:
+            elsewhere = self._elsewhere(path, match.found_at, reference, found)
+            if elsewhere is not None:
+                return elsewhere
         if not found:
             return Entry(path, "missing", "none", code="no_source", message=_no_source(path), sha256=reference.sha256)
         return self._download(path + (extension_of(found[0].url) if wanted.stem else ""), found)
+
+    def _elsewhere(self, path: str, found_at: str, reference: TemplateReference, sources: list[Source]) -> Entry | None:
+        """Return what to do with a file of the wanted name in another place; None when it is another file."""
+        file = self._files.get(found_at)
+        if file is None:
+            return None
+        if not (reference.sha256 and file.sha256 == reference.sha256):
+            there = Wanted(found_at, file.sha256, file.found.size_bytes)
+            if sources and not there.agrees(sources[0].sha256, sources[0].size_bytes):
+                return None
+            if found_at.rpartition("/")[2].lower() in GENERIC_NAMES:
+                text = f"many models have a file of this name; say whether {found_at} is the one that is meant"
+                return Entry(path, "present_elsewhere", "choose", candidates=(found_at,), message=text)
+        return self.link(path + (extension_of(found_at) if reference.form == "stem" else ""), found_at)
 
     def _download(self, path: str, found: list[Source]) -> Entry:
         best, *others = found
