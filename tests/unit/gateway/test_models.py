@@ -352,6 +352,28 @@ class TestLinks:
         assert after.library.index.match(reference("vae/a")) == before.library.index.match(reference("vae/a"))
 
 
+class TestActivity:
+    def test_what_was_done_with_files_is_told(self) -> None:
+        boards = folded(
+            deleted("x/a b", 1_500_000, url="https://example.org/a"),
+            deleted("x/c", 0),
+            linked("x/d", "x/e"),
+            PresetUninstalled(pool="default", preset_id="p", deleted=("x/a",), kept=("x/b",)),
+        )
+        entries = [entry.data for entry in boards.activity.newest("local", limit=10)]
+        assert [(one["title"], one["subtitle"], one["link"]) for one in reversed(entries)] == [
+            ("a b", "Deleted, 1.5 MB freed; can be restored", "/models?file=x/a%20b"),
+            ("c", "Deleted; nobody knows where to have it again", "/models?file=x/c"),
+            ("d", "Linked to x/e, nothing copied", "/models?file=x/d"),
+            ("p", "Uninstalled, 1 file deleted, 1 kept because something else needs them", "/models?preset=p"),
+        ]
+        assert {(one["type"], one["category"], one["status"]) for one in entries} == {("model", "system", "completed")}
+
+    def test_what_the_inventory_finds_is_not_told(self) -> None:
+        boards = folded(found("x/a"), hashed("x/a", SHA), ModelFileGone(pool="default", path="x/a"))
+        assert boards.activity.newest("local", limit=10) == []
+
+
 class TestChangedKeys:
     def test_at_first_anything_may_have_changed(self) -> None:
         library = Boards().library

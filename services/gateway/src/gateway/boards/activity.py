@@ -20,13 +20,21 @@ from modeldeck_events import system as s
 from modeldeck_events.store import Record
 from modeldeck_events.subjects import untoken
 
-from gateway.boards import words
+from gateway.boards import file_entries, words
 from gateway.boards.board import Json, known
 from gateway.boards.downloads import Downloads
 from gateway.boards.studio import telling
 
 KEPT = 1000
-SUBJECTS = ("evt.download.>", "evt.catalog.>", "evt.system.>", "evt.generation.>", "evt.host.>", *telling.SUBJECTS)
+SUBJECTS = (
+    "evt.download.>",
+    "evt.catalog.>",
+    "evt.system.>",
+    "evt.generation.>",
+    "evt.host.>",
+    *file_entries.SUBJECTS,
+    *telling.SUBJECTS,
+)
 """Where the facts stand that can become entries."""
 
 Named = Callable[[str], d.Target | None]
@@ -58,6 +66,8 @@ def _entry(record: Record, named: Named) -> Json | None:
     event = record.event
     if type(event) in telling.TELLING:
         return telling.entry(record)
+    if type(event) in file_entries.TELLING:
+        return file_entries.entry(record)
     if isinstance(event, d.DownloadEvent):
         told = _tell_download(event)
         return _download_entry(record, event, told, named) if told else None
@@ -207,6 +217,7 @@ _TELLING: frozenset[type] = frozenset(
         p.CatalogRefreshFailed,
         s.MessageDeadLettered,
         *hosts.EVENTS,
+        *file_entries.TELLING,
         *telling.TELLING,
     }
 )

@@ -165,7 +165,7 @@ async def restore(gateway: ReadyDep, writer: WriterDep, path: str) -> Response:
         spec = msgspec.convert(planned.data.get("file"), d.FileSpec)
     except msgspec.ValidationError as error:
         raise away("The catalog's answer cannot be read.") from error
-    target = d.Target(id=f"file:{spec.path}", kind="file", name=posixpath.basename(spec.path))
+    target = d.Target(id=f"file:{spec.path}", kind="file", name=f"Restore {posixpath.basename(spec.path)}")
     command = d.QueueDownload(pool=pool, target_id=target.id, target=target, files=(spec,), **writer.ids)
     elsewhere = {"restored_as": spec.path} if spec.path != path else {}
     return json_answer({"path": path} | elsewhere | (await writer.run(command)).data)
