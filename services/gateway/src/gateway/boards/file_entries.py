@@ -1,6 +1,4 @@
-"""What the activity feed says about model files: what was deleted, linked and uninstalled. A restored file is a download
-and told of as one.
-"""
+"""What the activity feed says of model files: deleted, linked, uninstalled. What is restored is a download there."""
 
 from __future__ import annotations
 
