@@ -24,7 +24,10 @@ PRESENT = "present"
 class Files(Protocol):
     """What is asked of the library: the index of the files, and which keys changed since it was last asked."""
 
-    index: ModelIndex
+    @property
+    def index(self) -> ModelIndex:
+        """The files that are there."""
+        ...
 
     def take_changed_keys(self) -> set[str] | None:
         """Return the keys (`matching.keys_of_file`) of the files that came, went or changed; None: any may have."""
