@@ -4,7 +4,7 @@ import { Endings } from "../src/Endings";
 import activity, { merged } from "../src/widgets/activity";
 import downloads from "../src/widgets/downloads";
 import ended from "../src/widgets/ended";
-import presetsWidget, { cardOf, search } from "../src/widgets/presets";
+import presetsWidget, { cardOf, search, whatChanged } from "../src/widgets/presets";
 import system from "../src/widgets/system";
 import { dismiss } from "../src/toasts";
 import { gateway, live, page, preset, presets, problem, queue, resources } from "./page";
@@ -145,6 +145,23 @@ describe("recently ended", () => {
     expect(requests[0]?.url).toBe("/api/v1/presets/p1/retry");
   });
 
+  it("replaces what is in the way only after saying what that is", async () => {
+    const requests = gateway(() => Response.json({ status: "retrying" }));
+    const { store } = page(<Ended />);
+    const failed = { ...running, status: "failed" as const, finished_at: "2026-01-01T00:00:00Z" };
+    const why = "vae/a.bin exists already (5 bytes), but the catalog wants 7 bytes.";
+    const own = { ...failed, download_id: "d2", preset_id: null, name: "Own file", error: why, error_code: "path_conflict" };
+    live(store, { queue: queue({ completed: { d1: { ...failed, error: "403" }, d2: own } }) });
+    expect(await screen.findAllByRole("button", { name: /^Retry / })).toHaveLength(2);
+    fireEvent.click(screen.getByRole("button", { name: "Replace what is there for Own file" }));
+    expect(screen.getAllByRole("button", { name: /^Replace what/ })).toHaveLength(1);
+    const dialog = screen.getByRole("dialog", { name: "Replace what is there for Own file?" });
+    expect(within(dialog).getByText(why)).toBeTruthy();
+    expect(requests).toHaveLength(0);
+    fireEvent.click(within(dialog).getByRole("button", { name: "Replace" }));
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/downloads/d2/retry?force=true"));
+  });
+
   it("says when a download that was seen running has ended, and only then", async () => {
     const { store } = page(<Endings />);
     const old = { ...running, download_id: "old", name: "Old", status: "completed" as const };
@@ -206,6 +223,36 @@ describe("presets", () => {
     refuse(problem(409, "Another preset claims vae.safetensors."));
     await screen.findByText("Another preset claims vae.safetensors.");
     await waitFor(() => expect(card("b").querySelector(".badge")?.textContent).toBe("Available"));
+  });
+
+  it("offers an update of what the catalog changed, and says what that is", async () => {
+    const requests = gateway(() => Response.json({ status: "queued" }));
+    const { store } = page(<Presets />);
+    const changed_files = [
+      { path: "vae/a.bin", change: "changed" as const },
+      { path: "vae/b.bin", change: "new" as const },
+      { path: "vae/c.bin", change: "new" as const },
+    ];
+    const old = preset("a", {
+      status: "installed", installed: true, update_available: true, version: "2.0.0", installed_version: "1.0.0", changed_files,
+    });
+    live(store, { presets: presets(old, preset("b", { status: "installed", installed: true, update_available: false })) });
+    await screen.findByText("Update available");
+    expect(whatChanged(old)).toBe("1.0.0 → 2.0.0: 2 new files, 1 changed");
+    expect(card("b").querySelector("button")).toBeNull();
+    fireEvent.click(screen.getByRole("button", { name: "Update Preset a" }));
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/a/install"));
+    await screen.findByText("The update is in the download queue.");
+  });
+
+  it("replaces what is in a preset's way after a question", async () => {
+    const requests = gateway(() => Response.json({ status: "retrying" }));
+    const { store } = page(<Presets />);
+    const error = "vae/a.bin exists already.";
+    live(store, { presets: presets(preset("a", { status: "failed", error, error_code: "path_conflict", download_id: "a-1" })) });
+    fireEvent.click(await screen.findByRole("button", { name: "Replace what is there for Preset a" }));
+    fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Replace" }));
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/a/retry?force=true"));
   });
 
   it("filters by words, category and status", () => {

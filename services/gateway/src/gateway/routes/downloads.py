@@ -151,6 +151,8 @@ class DownloadDetails(Shape):
     progress: float | None = None
     downloaded_bytes: int
     total_bytes: int | None = None
+    error: str | None = None
+    error_code: str | None = Field(None, description="stable, such as path_conflict")
     pool: str
     target_id: str
     files: list[dict[str, Any]]

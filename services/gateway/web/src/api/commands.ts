@@ -48,10 +48,17 @@ export function useCommand(scope = "queue"): { run: (command: Command) => void; 
 }
 
 /** A preset's download is steered by the preset, a single file's by its own id. */
-function steer({ download_id, preset_id }: DownloadRef, verb: "pause" | "resume" | "retry"): Promise<unknown> {
+function steer({ download_id, preset_id }: DownloadRef, verb: "pause" | "resume"): Promise<unknown> {
   return preset_id
     ? answer(api.POST(`/api/v1/presets/{preset_id}/${verb}`, { params: { path: { preset_id } } }))
     : answer(api.POST(`/api/v1/downloads/{download_id}/${verb}`, { params: { path: { download_id } } }));
+}
+
+function again({ download_id, preset_id }: DownloadRef, force: boolean): Promise<unknown> {
+  const query = force ? { force } : {};
+  return preset_id
+    ? answer(api.POST("/api/v1/presets/{preset_id}/retry", { params: { path: { preset_id }, query } }))
+    : answer(api.POST("/api/v1/downloads/{download_id}/retry", { params: { path: { download_id }, query } }));
 }
 
 function stop({ download_id, preset_id }: DownloadRef, keep_partial: boolean): Promise<unknown> {
@@ -82,15 +89,24 @@ const INSTALL_ANSWERS: Partial<Record<string, string>> = {
 };
 
 export function install(preset: Preset): Command {
+  return queued(preset, "install", "Added to the download queue.");
+}
+
+/** Bring what the catalog changed of an installed preset. */
+export function update(preset: Preset): Command {
+  return queued(preset, "update", "The update is in the download queue.");
+}
+
+function queued(preset: Preset, verb: string, message: string): Command {
   return {
-    refusal: `Could not install ${preset.name}`,
+    refusal: `Could not ${verb} ${preset.name}`,
     send: () => answer(api.POST("/api/v1/presets/{preset_id}/install", { params: { path: { preset_id: preset.id } } })),
     edits: [presetBecomes(preset.id, "queued")],
     done: (outcome) => {
-      const message = INSTALL_ANSWERS[(outcome as { status: string }).status];
-      return message
-        ? { type: "info", title: preset.name, message }
-        : { type: "success", title: preset.name, message: "Added to the download queue." };
+      const known = INSTALL_ANSWERS[(outcome as { status: string }).status];
+      return known
+        ? { type: "info", title: preset.name, message: known }
+        : { type: "success", title: preset.name, message };
     },
   };
 }
@@ -112,14 +128,26 @@ export function resume(download: DownloadRef): Command {
 }
 
 export function retry(download: DownloadRef): Command {
+  return repeated(download, false, "Queued again.");
+}
+
+/** Fetch it again although another file has its place: that one goes once the new one is whole. */
+export function replace(download: DownloadRef): Command {
+  return repeated(download, true, "Queued again; it replaces the file that is in its place.");
+}
+
+/** The code of a failure that `replace` overcomes. */
+export const CONFLICT = "path_conflict";
+
+function repeated(download: DownloadRef, force: boolean, message: string): Command {
   return {
-    refusal: `Could not retry ${download.name}`,
-    send: () => steer(download, "retry"),
+    refusal: `Could not ${force ? "replace" : "retry"} ${download.name}`,
+    send: () => again(download, force),
     edits: [
       { topic: "queue", path: ["completed", download.download_id], patch: null },
       ...(download.preset_id ? [presetBecomes(download.preset_id, "queued")] : []),
     ],
-    done: () => ({ type: "success", title: download.name, message: "Queued again." }),
+    done: () => ({ type: "success", title: download.name, message }),
   };
 }
 

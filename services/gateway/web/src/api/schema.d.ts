@@ -1458,6 +1458,13 @@ export interface components {
             download_id: string;
             /** Downloaded Bytes */
             downloaded_bytes: number;
+            /** Error */
+            error?: string | null;
+            /**
+             * Error Code
+             * @description stable, such as path_conflict
+             */
+            error_code?: string | null;
             /** Files */
             files: {
                 [key: string]: unknown;

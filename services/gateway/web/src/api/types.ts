@@ -22,6 +22,12 @@ export interface Warning {
   message: string;
 }
 
+/** What an update changes about one file. */
+export interface ChangedFile {
+  path: string;
+  change: "new" | "changed" | "removed";
+}
+
 export interface Preset {
   id: string;
   name: string;
@@ -38,8 +44,14 @@ export interface Preset {
   tags?: string[];
   warnings?: Warning[];
   error?: string | null;
+  error_code?: string | null;
   download_id?: string | null;
   modified_at?: string | null;
+  version?: string | null;
+  /** It is installed as the catalog had it before, in `installed_version` if that was stated. */
+  update_available?: boolean;
+  installed_version?: string | null;
+  changed_files?: ChangedFile[] | null;
 }
 
 interface Identified {
@@ -65,6 +77,7 @@ export interface ActiveItem extends Identified {
   max_tries?: number | null;
   retry_at?: string | null;
   error?: string | null;
+  error_code?: string | null;
   started_at?: string | null;
 }
 
@@ -75,12 +88,14 @@ export interface QueuedItem extends Identified {
   progress?: number | null;
   queued_at?: string | null;
   error?: string | null;
+  error_code?: string | null;
 }
 
 export interface EndedItem extends Identified {
   status: "completed" | "failed" | "cancelled";
   total_bytes?: number | null;
   error?: string | null;
+  error_code?: string | null;
   finished_at?: string | null;
 }
 

@@ -1,8 +1,9 @@
 import { useState } from "react";
-import { retry, useCommand } from "../api/commands";
+import { CONFLICT, replace, retry, useCommand } from "../api/commands";
 import { useNow, useTopic } from "../api/useLive";
 import type { EndedItem } from "../api/types";
 import type { Widget } from "../board/registry";
+import { ReplaceDialog } from "../dialogs";
 import { ago, bytes } from "../format";
 import { Badge, Button, Section, type Tone } from "../ui";
 
@@ -19,6 +20,7 @@ function Ended() {
   const now = useNow(30_000);
   const { run } = useCommand();
   const [all, setAll] = useState(false);
+  const [asked, setAsked] = useState<EndedItem>();
   const items = Object.values(held?.data.completed ?? {}).sort((a, b) =>
     (b.finished_at ?? "").localeCompare(a.finished_at ?? ""),
   );
@@ -52,15 +54,23 @@ function Ended() {
                 </p>
               </div>
               {item.status !== "completed" && (
-                <Button icon="refresh" label={`Retry ${item.name}`} onClick={() => run(retry(item))}>
-                  Retry
-                </Button>
+                <div className="buttons">
+                  <Button icon="refresh" label={`Retry ${item.name}`} onClick={() => run(retry(item))}>
+                    Retry
+                  </Button>
+                  {item.status === "failed" && item.error_code === CONFLICT && (
+                    <Button label={`Replace what is there for ${item.name}`} onClick={() => setAsked(item)}>
+                      Replace…
+                    </Button>
+                  )}
+                </div>
               )}
               {item.status === "failed" && item.error && <p className="reason">{item.error}</p>}
             </li>
           );
         })}
       </ul>
+      <ReplaceDialog download={asked} onClose={() => setAsked(undefined)} onReplace={(download) => run(replace(download))} />
     </Section>
   );
 }

@@ -1,8 +1,9 @@
 import { memo, startTransition, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
-import { install, pause, resume, retry, useCommand, type Command, type DownloadRef } from "../api/commands";
+import { CONFLICT, install, pause, replace, resume, retry, update, useCommand, type Command, type DownloadRef } from "../api/commands";
 import { useLiveContext, usePreset, useTopic } from "../api/useLive";
 import type { Preset } from "../api/types";
 import type { Widget } from "../board/registry";
+import { ReplaceDialog } from "../dialogs";
 import { bytes, percent } from "../format";
 import { Icon, type IconName } from "../icons";
 import { Badge, Bar, Button, Empty, Section, Waiting, type Tone } from "../ui";
@@ -14,7 +15,9 @@ const byText = new Intl.Collator().compare;
 
 type Card = "installed" | "available" | "queued" | "downloading" | "paused" | "failed";
 
-const CARDS: Record<Card, { label: string; tone: Tone; action?: [string, IconName, (preset: Preset) => Command] }> = {
+type Action = [string, IconName, (preset: Preset) => Command];
+
+const CARDS: Record<Card, { label: string; tone: Tone; action?: Action }> = {
   installed: { label: "Installed", tone: "ok" },
   available: { label: "Available", tone: "idle", action: ["Install", "download", install] },
   queued: { label: "Queued", tone: "info" },
@@ -22,6 +25,9 @@ const CARDS: Record<Card, { label: string; tone: Tone; action?: [string, IconNam
   paused: { label: "Paused", tone: "warn", action: ["Resume", "play", (preset) => resume(download(preset))] },
   failed: { label: "Failed", tone: "bad", action: ["Retry", "refresh", (preset) => retry(download(preset))] },
 };
+
+/** Of an installed preset that the catalog changed since. */
+const UPDATE: Action = ["Update", "download", update];
 
 /** A preset has one download at a time, so that its own routes reach it. */
 function download({ id, name, download_id }: Preset): DownloadRef {
@@ -185,9 +191,13 @@ const Cards = memo(function Cards({ ids, run }: { ids: readonly string[]; run: (
 
 const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (command: Command) => void }) {
   const preset = usePreset(id);
+  const [asked, setAsked] = useState<DownloadRef & { error?: string | null | undefined }>();
   if (!preset) return null;
   const card = cardOf(preset);
-  const { label, tone, action } = CARDS[card];
+  const { label, tone } = CARDS[card];
+  const outdated = card === "installed" && preset.update_available === true;
+  const action = outdated ? UPDATE : CARDS[card].action;
+  const conflict = card === "failed" && preset.error_code === CONFLICT;
   const size = preset.size_bytes ? bytes(preset.size_bytes) : preset.download_size;
   const busy = card === "downloading" || card === "paused";
   return (
@@ -195,10 +205,12 @@ const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (com
       <div className="line">
         <h3 className="name">{preset.name}</h3>
         <Badge tone={tone}>{preset.status === "verifying" ? "Verifying" : preset.status === "retrying" ? "Retrying" : label}</Badge>
+        {outdated && <Badge tone="info">Update available</Badge>}
       </div>
       <p className="muted facts">{[size, preset.type, preset.category].filter(Boolean).join(" · ")}</p>
       {preset.description && <p className="description">{preset.description}</p>}
       {card === "failed" && preset.error && <p className="reason">{preset.error}</p>}
+      {outdated && <p className="muted">{whatChanged(preset)}</p>}
       {(preset.tags?.length ?? 0) > 0 && (
         <ul className="tags" aria-label="Tags">
           {preset.tags?.map((tag) => (
@@ -220,16 +232,31 @@ const PresetCard = memo(function PresetCard({ id, run }: { id: string; run: (com
           <Button
             icon={action[1]}
             label={`${action[0]} ${preset.name}`}
-            {...(card === "available" || card === "failed" ? { kind: "primary" as const } : {})}
+            {...(card === "available" || card === "failed" || outdated ? { kind: "primary" as const } : {})}
             onClick={() => run(action[2](preset))}
           >
             {action[0]}
           </Button>
         )}
+        {conflict && (
+          <Button label={`Replace what is there for ${preset.name}`} onClick={() => setAsked({ ...download(preset), error: preset.error })}>
+            Replace…
+          </Button>
+        )}
       </div>
+      {conflict && <ReplaceDialog download={asked} onClose={() => setAsked(undefined)} onReplace={(item) => run(replace(item))} />}
     </li>
   );
 });
+
+/** An update in words, such as "1.0.0 → 2.0.0: 1 new file, 2 changed". */
+export function whatChanged({ changed_files, installed_version, version }: Preset): string {
+  const count = (change: string) => changed_files?.filter((file) => file.change === change).length ?? 0;
+  const kinds = (["new", "changed", "removed"] as const).map((kind) => [count(kind), kind] as const).filter(([number]) => number > 0);
+  const parts = kinds.map(([number, kind], index) => `${number} ${kind}${index === 0 ? (number === 1 ? " file" : " files") : ""}`);
+  const versions = installed_version && version && installed_version !== version ? `${installed_version} → ${version}: ` : "";
+  return versions + parts.join(", ");
+}
 
 /** True of most presets and no danger: said quietly. */
 const QUIET = new Set(["unverified", "shared_path", "size_format", "page_link"]);
