@@ -124,7 +124,7 @@ def test_each_folder_has_a_prefix_and_the_search_order_is_comfyui_s(tmp_path: Pa
     assert roots.places["vae"] == ("@faster~2/vae", "@faster/vae", "@fast/vae", "vae", "@big/vae")
     root = roots.of("@faster~2/vae/sub/x.bin")
     assert root is not None
-    assert root.file("@faster~2/vae/sub/x.bin") == tmp_path / "b/vae/sub/x.bin"
+    assert root.file("@faster~2/vae/sub/x.bin") == str(tmp_path / "b/vae/sub/x.bin")
     assert roots.of("@gone/vae/x.bin") is None
 
 

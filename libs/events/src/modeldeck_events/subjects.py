@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from modeldeck_events.errors import PoisonError
 
-_SAFE = re.compile(rb"[A-Za-z0-9_-]")
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_-]")
 _TOKEN = re.compile(r"(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
 MAX_TOKEN_CHARS = 1024
 """Longer keys are refused: a subject has to fit into a protocol line (nats-server: 4096 bytes)."""
@@ -21,7 +21,7 @@ def token(text: str) -> str:
 
     Raises ValueError for an empty or too long text.
     """
-    escaped = "".join(chr(b) if _SAFE.match(bytes((b,))) else f"={b:02X}" for b in text.encode())
+    escaped = _UNSAFE.sub(lambda m: b"=%02X" % m[0][0], text.encode()).decode()
     if not escaped or len(escaped) > MAX_TOKEN_CHARS:
         raise ValueError(f"a key must have 1 to {MAX_TOKEN_CHARS} characters once escaped, this one has {len(escaped)}")
     return escaped

@@ -22,7 +22,7 @@ def open_file(roots: Roots, path: str) -> tuple[BinaryIO, os.stat_result]:
     root = roots.of(check_model_path(path))
     if root is None:
         raise ModelPathError(f"no folder is known for {path!a}")
-    full = str(root.file(path))
+    full = root.file(path)
     descriptor = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     file = os.fdopen(descriptor, "rb", buffering=0)
     try:

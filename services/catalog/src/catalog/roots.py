@@ -50,9 +50,9 @@ class Root:
         """Return the path in the inventory of what lies below this root; "" is the root itself."""
         return f"{self.prefix}/{below}" if self.prefix and below else self.prefix or below
 
-    def file(self, path: str) -> Path:
+    def file(self, path: str) -> str:
         """Return where the file of a path of this root is."""
-        return self.folder / path.removeprefix(f"{self.prefix}/") if self.prefix else self.folder / path
+        return f"{self.folder}/{path.removeprefix(f'{self.prefix}/') if self.prefix else path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
+from typing import TypeAlias
 
 import structlog
 from modeldeck_events import modelfiles
@@ -26,13 +27,17 @@ from catalog.stamps import Stamp, moment
 from catalog.states import Append, ModelFilesFold
 from catalog.survey import survey
 
-CHECK_S = 1.5
+CHECK_S = 1.0
+"""So often the folders are glanced at, to see whether anything came or went in them ..."""
+GLANCE_SHARE = 0.02
+SLOW_CHECK_S = 1.5
+"""... and so often when that would take more than this share of the time."""
 WALK_SHARE = 0.03
 """A slow walk is repeated so much more rarely that it takes at most this share of the time (but every MAX_WALK_S);
 earlier when a folder changed, so that only files which change in place are noticed later ...
 """
 MAX_WALK_S = 30.0
-BUSY_SHARE = 0.2
+BUSY_SHARE = 0.35
 """... and with this share while folders change all the time, as during downloads."""
 SETTLE_S = 0.4
 """A new file that was just written to is looked at again after this: it is announced once it stands still."""
@@ -41,6 +46,8 @@ MAX_SAID = 50
 """So many things that are left out are logged after one walk."""
 AT_ONCE = 500
 """So many files are examined between two looks at finished downloads."""
+Examined: TypeAlias = "list[tuple[str, tuple[ModelFileFound, Stamp] | str]]"
+"""Paths, and of each the present state or why there is none."""
 _log = structlog.get_logger(__name__)
 
 
@@ -115,15 +122,17 @@ class Watch:
 
     async def _glance(self) -> None:
         """Walk when it is time to, or when something says that it is worth it."""
+        began = time.monotonic()
         changed, roots = await asyncio.to_thread(self._glanced)
+        check_s = max(CHECK_S, min((time.monotonic() - began) / GLANCE_SHARE, SLOW_CHECK_S))
         reason = (self._fold.files.generation, self._named(), roots)
         if time.monotonic() >= self._next_walk or reason != self._walked_for or changed:
             took_s = await self.check()
             self._walked_for = reason
             self._next_walk = time.monotonic() + min(took_s / WALK_SHARE, MAX_WALK_S)
-            self._next_glance = time.monotonic() + max(CHECK_S, took_s / BUSY_SHARE)
+            self._next_glance = time.monotonic() + max(check_s, took_s / BUSY_SHARE)
         else:
-            self._next_glance = time.monotonic() + CHECK_S
+            self._next_glance = time.monotonic() + check_s
 
     def _glanced(self) -> tuple[bool, Roots]:
         return inventory.folders_changed(self._folders), self._source.look()
@@ -143,10 +152,7 @@ class Watch:
         self._say_skipped(found)
         if roots.complete:
             await self._publish_survey(surveyed)
-        changed = iter(self._changed(found))
-        while part := tuple(itertools.islice(changed, AT_ONCE)):
-            await self._look(part)
-            await self._look_at_finished()
+        await self._look_at_changed(self._changed(found))
         await self._report_gone(roots, found)
         self.walked = not found.problems.get("")
         return took_s
@@ -187,6 +193,15 @@ class Watch:
                 changed.append(path)
         return changed
 
+    async def _look_at_changed(self, changed: Collection[str]) -> None:
+        """Announce these, part by part: while one part is written to the log, the headers of the next are read."""
+        paths = iter(changed)
+        read: Examined = []
+        while read or (part := tuple(itertools.islice(paths, AT_ONCE))):
+            following = tuple(itertools.islice(paths, AT_ONCE)) if read else part
+            read, _ = await asyncio.gather(self._read(following), self._announce(read))
+            await self._look_at_finished()
+
     async def _look_at_finished(self) -> None:
         paths, self._finished = self._finished, set()
         try:
@@ -196,12 +211,18 @@ class Watch:
             raise
 
     async def _look(self, paths: Collection[str], *, finished: bool = False) -> None:
-        """Read these files' headers and announce what is new of them; one that is being written to waits."""
-        if not paths:
-            return
+        if paths:
+            await self._announce(await self._read(paths), finished=finished)
+
+    async def _read(self, paths: Collection[str]) -> Examined:
+        """Return the present state of each file, or why there is none."""
+        return await asyncio.to_thread(self._examine, await self.roots(), paths) if paths else []
+
+    async def _announce(self, examined: Examined, *, finished: bool = False) -> None:
+        """Say what is new of these files; one that is being written to waits."""
         facts: list[Append] = []
         stamps: dict[str, Stamp] = {}
-        for path, outcome in await asyncio.to_thread(self._examine, await self.roots(), paths):
+        for path, outcome in examined:
             if isinstance(outcome, str):
                 self._moving.pop(path, None)
                 self._say_unread(path, outcome)
@@ -229,20 +250,17 @@ class Watch:
             return True
         return now - since < SETTLE_S
 
-    def _examine(self, roots: Roots, paths: Collection[str]) -> list[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
-        """Return the present state of each file, or why there is none (runs in a thread)."""
-        return list(self._examined(roots, paths))
-
-    def _examined(
-        self, roots: Roots, paths: Collection[str]
-    ) -> Iterator[tuple[str, tuple[ModelFileFound, Stamp] | str]]:
+    def _examine(self, roots: Roots, paths: Collection[str]) -> Examined:
+        """Read the headers of these files (runs in a thread)."""
+        examined: Examined = []
         for path in paths:
             try:
-                yield path, examining.examine(roots, self._fold.pool, path)
+                examined.append((path, examining.examine(roots, self._fold.pool, path)))
             except (ModelPathError, ValueError) as error:
-                yield path, str(error)
+                examined.append((path, str(error)))
             except OSError as error:
-                yield path, error.strerror or str(error)
+                examined.append((path, error.strerror or str(error)))
+        return examined
 
     async def _report_gone(self, roots: Roots, found: Walk) -> None:
         """Announce files that were there and are not; each is asked for by name, as a walk may race with a rename."""

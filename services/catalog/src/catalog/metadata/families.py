@@ -6,6 +6,8 @@ The names are those that gguf-py (`MODEL_ARCH_NAMES`) and ComfyUI-GGUF write as 
 
 from __future__ import annotations
 
+import functools
+
 _PREFIXES: tuple[tuple[str, str], ...] = (
     ("stable-diffusion-xl", "sdxl"),
     ("stable-diffusion-v1", "sd1"),
@@ -78,6 +80,7 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
 """The first that fits counts, as a whole word's beginning: `flux-1-dev/lora` is flux."""
 
 
+@functools.lru_cache(maxsize=1024)
 def family_of(architecture: str | None) -> str | None:
     """Return the family; None for an architecture that the table does not know."""
     if architecture is None:

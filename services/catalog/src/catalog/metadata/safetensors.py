@@ -111,7 +111,7 @@ def _metadata(tensors: list[_Tensor], stated: Mapping[str, str]) -> ModelMetadat
 
 def _elements(shape: tuple[int, ...]) -> int:
     """Return how many weights a tensor has; shapes that no tensor has count as none."""
-    if len(shape) > MAX_DIMENSIONS or any(not 0 <= size < 2**48 for size in shape):
+    if len(shape) > MAX_DIMENSIONS or (shape and not 0 <= min(shape) <= max(shape) < 2**48):
         return 0
     return math.prod(shape)
 
