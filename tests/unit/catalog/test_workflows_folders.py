@@ -180,14 +180,15 @@ def test_a_folder_that_just_changed_counts_as_changed(root: Path) -> None:
 def test_files_tell_when_they_changed_in_place(root: Path) -> None:
     file = put(root, "a.json")
     seen = seen_of(root)
-    assert not folders.look_at_files(seen)
+    assert folders.look_at_files(seen, seen.paths) == []
     put(root, "a.json", b'{"nodes": []}')
-    assert folders.look_at_files(seen)
+    assert folders.look_at_files(seen, []) == []
+    assert folders.look_at_files(seen, seen.paths) == ["w/a.json"]
     assert seen.stamps["w/a.json"].size_bytes == 13
-    assert not folders.look_at_files(seen)
+    assert folders.look_at_files(seen, seen.paths) == []
     file.unlink()
     with pytest.raises(FileNotFoundError):
-        folders.look_at_files(seen)
+        folders.look_at_files(seen, seen.paths)
 
 
 def test_reading_stops_at_the_limit_and_never_leaves_the_root(root: Path, tmp_path: Path) -> None:
@@ -224,17 +225,25 @@ class TestGlances:
         file.unlink()
         assert (glances.look(), glances.seen.paths, glances.walks) == (True, {}, 2)
 
-    def test_looks_at_many_files_become_rare_and_folders_stay_watched(
+    def test_looks_at_many_files_become_rare_but_not_at_the_last_ones_nor_at_folders(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        put(root, "a.json")
+        put(root, "new.json")
+        os.utime(put(root, "old.json"), (OLD_S, OLD_S))
         settle(root, monkeypatch)
-        spent = iter(range(0, 10_000, 1))
+        spent = iter(range(10_000))
         monkeypatch.setattr("catalog.workflows.glances.time.thread_time", lambda: next(spent) * 0.05)
+        monkeypatch.setattr("catalog.workflows.glances.RECENT", 1)
         glances = Glances([Root("w", root)])
         assert glances.look()
-        put(root, "a.json", b"changed in place")
-        assert (glances.look(), glances.seen.stamps["w/a.json"].size_bytes) == (False, 2)
+        put(root, "old.json", b"changed in place")
+        assert (glances.look(), glances.seen.stamps["w/old.json"].size_bytes) == (False, 2)
+        put(root, "new.json", b"changed in place")
+        assert (glances.look(), glances.seen.stamps["w/new.json"].size_bytes) == (True, 16)
+        glances.hurry()
+        assert (glances.look(), glances.seen.stamps["w/old.json"].size_bytes) == (True, 16)
+        put(root, "old.json", b"changed again: it is one of the last ones now")
+        assert glances.look()
         put(root, "b.json")
         assert glances.look()
-        assert sorted(glances.seen.paths) == ["w/a.json", "w/b.json"]
+        assert sorted(glances.seen.paths) == ["w/b.json", "w/new.json", "w/old.json"]

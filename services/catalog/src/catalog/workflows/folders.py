@@ -98,15 +98,15 @@ def folders_changed(seen: Seen) -> bool:
     return any(changed_ns == _UNSURE or _changed_ns(path) != changed_ns for path, changed_ns in seen.folders.items())
 
 
-def look_at_files(seen: Seen) -> bool:
-    """Take over the present stamps and tell whether any changed; raises OSError when only a walk can tell."""
-    stamps, look, changed = seen.stamps, os.stat, False
-    for template_id, path in seen.paths.items():
-        status = look(path)
+def look_at_files(seen: Seen, template_ids: Iterable[str]) -> list[str]:
+    """Take over these files' present stamps and return which changed; raises OSError when only a walk can tell."""
+    paths, stamps, look, changed = seen.paths, seen.stamps, os.stat, []
+    for template_id in template_ids:
+        status = look(paths[template_id])
         known = stamps[template_id]
         if (status.st_mtime_ns, status.st_size, status.st_ino) != (known.mtime_ns, known.size_bytes, known.inode):
             stamps[template_id] = stamp_of(status)
-            changed = True
+            changed.append(template_id)
     return changed
 
 

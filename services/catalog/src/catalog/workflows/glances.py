@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Sequence
 
@@ -9,9 +10,11 @@ from catalog.workflows import folders
 from catalog.workflows.folders import Root, Seen
 
 CHECK_S = 1.2
+RECENT = 800
+"""So many files, those that changed last, are looked at every CHECK_S, as a person goes on with what was begun. The
+others are looked at so much more rarely that it takes at most IDLE_SHARE of a core (but every MAX_WAIT_S). One that is
+new, gone or replaced changes its folder, and folders are looked at every CHECK_S."""
 IDLE_SHARE = 0.004
-"""Looking at many files is repeated so much more rarely that it takes at most this share of a core (but every
-MAX_WAIT_S). One that is new, gone or replaced changes its folder, and folders are looked at every CHECK_S."""
 MAX_WAIT_S = 15.0
 WALK_S = 60.0
 """A full check, whatever the folders say."""
@@ -29,6 +32,7 @@ class Glances:
         self.rest_s = CHECK_S
         """How long to wait before the next look."""
         self._next_files = self._next_walk = 0.0
+        self._recent: dict[str, None] = {}
 
     def hurry(self, *, walk: bool = False) -> None:
         """Look at every file at the next look, whenever that would be due; with `walk` also for files that came."""
@@ -42,16 +46,19 @@ class Glances:
         if began < self._next_walk and not folders.folders_changed(self.seen):
             is_time = began >= self._next_files
             try:
-                is_renewed = is_time and folders.look_at_files(self.seen)
+                changed = folders.look_at_files(self.seen, self.seen.paths if is_time else self._recent)
             except OSError:  # one of them is not what it was
                 pass
             else:
+                self._recent.update(dict.fromkeys(changed))
                 self.rest_s = CHECK_S
                 if is_time:
                     self._rest(began, time.thread_time() - began_cpu_s)
-                return is_renewed
+                return bool(changed)
         self.seen = folders.walk(self.roots)
         self.walks += 1
+        stamps = self.seen.stamps
+        self._recent = dict.fromkeys(heapq.nlargest(RECENT, stamps, key=lambda name: stamps[name].mtime_ns))
         took_s = time.thread_time() - began_cpu_s
         self._next_walk = began + max(WALK_S, took_s / IDLE_SHARE)
         self.rest_s = min(max(CHECK_S, took_s / BUSY_SHARE), MAX_WAIT_S)
