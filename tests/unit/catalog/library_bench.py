@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from catalog.library.change_handlers import ChangeHandlers
 from catalog.library.deleting import Deleter
-from catalog.library.handlers import ChangeHandlers, PlanHandlers
 from catalog.library.linking import Linker
 from catalog.library.locking import Locking
 from catalog.library.needs import Needs
+from catalog.library.plan_handlers import PlanHandlers
 from catalog.library.planning import Planner
 from catalog.library.provenance import OriginsFold
 from catalog.library.repositories import RepositoriesFold

@@ -13,11 +13,12 @@ from modeldeck_events.projector import Fold
 from modeldeck_events.runtime import Service
 from modeldeck_events.templates import LockWorkflow, PlanLock, PlanMissing
 
+from catalog.library.change_handlers import ChangeHandlers
 from catalog.library.deleting import Deleter
-from catalog.library.handlers import ChangeHandlers, PlanHandlers, Scanner
 from catalog.library.linking import Linker
 from catalog.library.locking import Locking
 from catalog.library.needs import Needs
+from catalog.library.plan_handlers import PlanHandlers, Scanner
 from catalog.library.planning import Planner
 from catalog.library.provenance import OriginsFold
 from catalog.library.repositories import RepositoriesFold

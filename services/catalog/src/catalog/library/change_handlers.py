@@ -1,39 +1,28 @@
-"""The library's commands."""
+"""The commands that change the disk: delete, uninstall, link."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
-from typing import NoReturn, TypeAlias
+from collections.abc import Awaitable, Callable
 
-import msgspec
 from modeldeck_events import presets
 from modeldeck_events.deciding import execute
 from modeldeck_events.errors import CommandNotAllowedError
 from modeldeck_events.message import Command, Reply
-from modeldeck_events.modelfiles import DeleteModelFile, LinkModelFile, NeededBy, PlanRestore
-from modeldeck_events.paths import ModelPathError
+from modeldeck_events.modelfiles import DeleteModelFile, LinkModelFile, NeededBy
 from modeldeck_events.presets import PresetDefinition, PresetUninstalled, UninstallPreset
 from modeldeck_events.store import EventStore, Meta
-from modeldeck_events.templates import LockWorkflow, PlanLock, PlanMissing, TemplateReference, TemplateScanned
 
-from catalog.library import locks
+from catalog.library.answers import checked, meta_of, needed, needs_json, refuse
 from catalog.library.deleting import Deleter
 from catalog.library.disk import NotThereError, ReadOnlyError
 from catalog.library.linking import Linker
-from catalog.library.locking import FilesMissingError, HashPendingError, Locking
 from catalog.library.needs import Needs
-from catalog.library.places import check_name
-from catalog.library.planning import Entry, Planner
 from catalog.library.provenance import OriginsFold
 from catalog.states import ModelFilesFold, PresetsFold
-from catalog.templates import Scan
-from catalog.workflows.fold import TemplatesFold
 
-Scanner: TypeAlias = Callable[[bytes], Awaitable[tuple[Scan, tuple[TemplateReference, ...]]]]
 REMEMBERED = 256
 """Answers to so many changes are kept, so that a command which is repeated after a lost answer gets the first one."""
 
@@ -88,29 +77,29 @@ class ChangeHandlers:
             return reply
 
     async def _delete(self, command: DeleteModelFile) -> Reply:
-        path = _checked(command.path)
+        path = checked(command.path)
         if self._files.get(path) is None:
             raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404)
         try:
             needed_by = await self._needed_by(path)
             if needed_by and not command.force:
-                return _needed(path, needed_by)
+                return needed(path, needed_by)
             reason = "deleted by force" if needed_by else "deleted"
             seq, fact = await self._deleter.delete(
-                path, reason=reason, needed_by=needed_by, meta=_meta(command), began=time.monotonic()
+                path, reason=reason, needed_by=needed_by, meta=meta_of(command), began=time.monotonic()
             )
         except NotThereError as error:
             raise CommandNotAllowedError(f"there is no model file {path!a}", code="unknown_file", status=404) from error
         except ReadOnlyError as error:
             raise CommandNotAllowedError(str(error), code="read_only") from error
         except OSError as error:
-            _refuse(path, error)
+            refuse(path, error)
         data = {
             "path": path,
             "size_bytes": fact.size_bytes,
             "freed_bytes": fact.freed_bytes,
             "restorable": fact.provenance is not None,
-            "needed_by": _json(needed_by),
+            "needed_by": needs_json(needed_by),
         }
         return Reply(ok=True, seq=seq, data=data)
 
@@ -134,7 +123,7 @@ class ChangeHandlers:
                     path,
                     reason=f"uninstalled preset {preset.id}",
                     needed_by=(),
-                    meta=_meta(command),
+                    meta=meta_of(command),
                     began=began,
                 )
             except NotThereError:
@@ -148,7 +137,7 @@ class ChangeHandlers:
             "preset_id": preset.id,
             "deleted": deleted,
             "freed_bytes": freed_bytes,
-            "kept": [{"path": path, "needed_by": _json(needed_by)} for path, needed_by in kept.items()],
+            "kept": [{"path": path, "needed_by": needs_json(needed_by)} for path, needed_by in kept.items()],
         }
         if failed:
             data["failed"] = [{"path": path, "message": message} for path, message in failed.items()]
@@ -162,7 +151,7 @@ class ChangeHandlers:
             kept=tuple(kept),
             freed_bytes=freed_bytes,
         )
-        return Reply(ok=True, seq=await self._say(uninstalled, _meta(command)), data=data)
+        return Reply(ok=True, seq=await self._say(uninstalled, meta_of(command)), data=data)
 
     async def _needed_by(self, path: str) -> tuple[NeededBy, ...]:
         """Return who needs the file under any of the names that go with it."""
@@ -193,121 +182,9 @@ class ChangeHandlers:
         return seq
 
     async def _link(self, command: LinkModelFile) -> Reply:
-        path, from_path = _checked(command.path), _checked(command.from_path)
+        path, from_path = checked(command.path), checked(command.from_path)
         try:
-            seq, method = await self._linker.link(path, from_path, _meta(command))
+            seq, method = await self._linker.link(path, from_path, meta_of(command))
         except OSError as error:
-            _refuse(path, error)
+            refuse(path, error)
         return Reply(ok=True, seq=seq, data={"path": path, "from_path": from_path, "method": method})
-
-
-class PlanHandlers:
-    """Answers the commands that only tell. `scan` reads a workflow, `want` has a file hashed before all others."""
-
-    def __init__(  # noqa: PLR0913 - the parts that work together here, by keyword
-        self,
-        *,
-        templates: TemplatesFold,
-        planner: Planner,
-        locking: Locking,
-        scan: Scanner,
-        want: Callable[[str], None],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._templates = templates
-        self._planner = planner
-        self._locking = locking
-        self._scan = scan
-        self._want = want
-        self._clock = clock
-
-    async def restore(self, command: PlanRestore) -> Reply:
-        """Tell how to have a deleted file again."""
-        spec = self._planner.restore(_checked(command.path))
-        return Reply(ok=True, data={"file": msgspec.to_builtins(spec)})
-
-    async def missing(self, command: PlanMissing) -> Reply:
-        """Tell how the files that a workflow misses can be had."""
-        if command.template_id:
-            template = self._template(command.template_id)
-            references, name = template.references, template.name
-        else:
-            found, references = await self._scan(command.data)
-            if found.format not in {"editor", "prompt"}:
-                why = "; ".join(warning.message for warning in found.warnings) or "it is JSON, but no workflow"
-                raise CommandNotAllowedError(f"the workflow cannot be read: {why}", code="unreadable", status=422)
-            name = "the workflow"
-        return _files(self._planner.missing(references, workflow=name))
-
-    async def lock(self, command: LockWorkflow) -> Reply:
-        """Write a template's lock file."""
-        template = self._template(command.template_id)
-        try:
-            lock = self._locking.lock(template, now=self._clock())
-        except FilesMissingError as error:
-            return _refused(error, list(error.paths))
-        except HashPendingError as error:
-            return self._pending(error)
-        return Reply(ok=True, data={"lock": msgspec.to_builtins(lock)})
-
-    async def against_lock(self, command: PlanLock) -> Reply:
-        """Tell what of a lock file is not there."""
-        try:
-            lock = await asyncio.to_thread(locks.read, command.lock)
-        except locks.LockError as error:
-            raise CommandNotAllowedError(str(error), code="bad_lock", status=422) from error
-        try:
-            return _files(self._locking.lacking(lock))
-        except HashPendingError as error:
-            return self._pending(error)
-
-    def _pending(self, error: HashPendingError) -> Reply:
-        for path in error.paths:
-            self._want(path)
-        return _refused(error, list(error.paths))
-
-    def _template(self, template_id: str) -> TemplateScanned:
-        template = self._templates.templates.stands(template_id).value
-        if template is None:
-            raise CommandNotAllowedError(f"there is no template {template_id!a}", code="unknown_template", status=404)
-        return template
-
-
-def _checked(path: str) -> str:
-    try:
-        return check_name(path)
-    except ModelPathError as error:
-        raise CommandNotAllowedError(str(error), code="path_refused", status=422) from error
-
-
-def _meta(command: Command) -> Meta:
-    return Meta(source="catalog", actor=command.actor, command_id=command.command_id)
-
-
-def _json(needed_by: Sequence[NeededBy]) -> list[object]:
-    return [msgspec.to_builtins(need) for need in needed_by]
-
-
-def _needed(path: str, needed_by: Sequence[NeededBy]) -> Reply:
-    names = ", ".join(f"{need.kind} {need.name or need.id}" for need in needed_by[:5])
-    more = f" and {len(needed_by) - 5} more" if len(needed_by) > 5 else ""
-    return Reply(
-        ok=False,
-        code="needed",
-        message=f"{path} is needed by {names}{more}; delete it by force if it has to go",
-        status=409,
-        data={"path": path, "needed_by": _json(needed_by)},
-    )
-
-
-def _refused(error: CommandNotAllowedError, paths: list[str]) -> Reply:
-    return Reply(ok=False, code=error.code, message=str(error), status=error.status, data={"paths": paths})
-
-
-def _files(entries: Sequence[Entry]) -> Reply:
-    return Reply(ok=True, data={"files": [msgspec.to_builtins(entry) for entry in entries]})
-
-
-def _refuse(path: str, error: OSError) -> NoReturn:
-    text = f"{path}: the folder cannot be used now: {error.strerror or error}"
-    raise CommandNotAllowedError(text, code="folder_unavailable", status=503) from error
