@@ -35,9 +35,10 @@ from modeldeck_events.presets import (
 from modeldeck_events.presets import subject as preset_subject
 from modeldeck_events.readings import DiskSample, DownloadProgress, HostSample
 from modeldeck_events.store import Meta, Record
-from modeldeck_events.system import ActivityCleared, user_subject
 from modeldeck_events.templates import TemplateGone, TemplateReference, TemplateScanned
 from modeldeck_events.templates import subject as template_subject
+from modeldeck_events.users import UserEvent
+from modeldeck_events.users import subject as user_subject
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 META = Meta(source="test", actor="local")
@@ -197,7 +198,7 @@ def subject_of(event: Event, targets: dict[str, str]) -> str:
             return preset_subject(event.preset_id)
         case GenerationEvent():
             return generation_subject(event.source, event.generation_id)
-        case ActivityCleared():
+        case UserEvent():
             return user_subject(event.user_id)
         case _:
             return subject_on_disk(event)

@@ -19,8 +19,8 @@ from modeldeck_events.presets import (
     PresetWithdrawn,
 )
 from modeldeck_events.readings import DiskSample
-from modeldeck_events.system import ActivityCleared
 from modeldeck_events.templates import TemplateGone
+from modeldeck_events.users import ActivityCleared
 
 from tests.support.merge_patch import merge
 from tests.unit.gateway.facts import (

@@ -21,7 +21,7 @@ from modeldeck_events.presets import (
     PresetWithdrawn,
 )
 from modeldeck_events.readings import DiskSample, GpuSample, HostSample, MemorySample
-from modeldeck_events.system import ActivityCleared
+from modeldeck_events.users import ActivityCleared
 
 from tests.unit.gateway.facts import START, file, file_completed, found, preset, progress, queued, records
 

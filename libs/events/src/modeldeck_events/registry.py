@@ -20,6 +20,7 @@ from modeldeck_events import (
     system,
     templates,
     upcasters,
+    users,
 )
 from modeldeck_events.errors import PoisonError
 from modeldeck_events.message import UNREADABLE, Command, Event, Reading
@@ -35,6 +36,7 @@ EVENTS: tuple[type[Event], ...] = (
     *hosts.EVENTS,
     *studio.EVENTS,
     *system.EVENTS,
+    *users.EVENTS,
 )
 """Every version of every event type; old versions stay here for as long as logs hold them."""
 

@@ -30,6 +30,7 @@ from modeldeck_events import (
     system,
     templates,
     topology,
+    users,
 )
 from modeldeck_events.message import Command, Event, Message, Reading, Reply
 
@@ -53,7 +54,7 @@ _CHANNELS: Mapping[str, tuple[str, tuple[type[Event], ...]]] = {
     "project": ("evt.project.{source}.{project}", studio.projects.EVENTS),
     "host": ("evt.host.{host}", hosts.EVENTS),
     "system": ("evt.system.{topic}", (system.MessageDeadLettered,)),
-    "user": ("evt.user.{user}", (system.ActivityCleared,)),
+    "user": ("evt.user.{user}", users.EVENTS),
 }
 _ENVELOPE = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype")
 

@@ -1,4 +1,4 @@
-"""Facts about the system itself and its users. Subjects `evt.system.<topic>` and `evt.user.<user id>`."""
+"""Commands that every service answers, and facts about the system itself. Subject `evt.system.<topic>`."""
 
 from __future__ import annotations
 
@@ -19,25 +19,12 @@ class MessageDeadLettered(Event, frozen=True, kw_only=True):
     dead_seq: int
 
 
-class ActivityCleared(Event, frozen=True, kw_only=True):
-    """The user hid the activity log up to and including `up_to_seq`; nothing is deleted (C-06)."""
-
-    TYPE: ClassVar[str] = "modeldeck.user.activity-cleared.v1"
-    user_id: str
-    up_to_seq: int
-
-
-EVENTS: tuple[type[Event], ...] = (MessageDeadLettered, ActivityCleared)
+EVENTS: tuple[type[Event], ...] = (MessageDeadLettered,)
 
 
 def subject(topic: str) -> str:
     """Subject of facts about one part of the system, e.g. a durable's name."""
     return subjects.event("system", topic)
-
-
-def user_subject(user_id: str) -> str:
-    """Subject of one user's facts."""
-    return subjects.event("user", user_id)
 
 
 class Health(Command, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from modeldeck_events import presets as p
 from modeldeck_events import system as s
 from modeldeck_events.store import Record
 from modeldeck_events.subjects import untoken
+from modeldeck_events.users import ActivityCleared
 
 from gateway.boards import file_entries, words
 from gateway.boards.board import Json, known
@@ -111,7 +112,7 @@ class Activity:
         """Fold one fact; true when it made an entry or hid some."""
         event = record.event
         if type(event) not in _TELLING:
-            if not isinstance(event, s.ActivityCleared):
+            if not isinstance(event, ActivityCleared):
                 return False
             self._cleared[event.user_id] = event.up_to_seq
             return True

@@ -9,7 +9,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from modeldeck_events.errors import ConflictError
 from modeldeck_events.store import Meta
-from modeldeck_events.system import ActivityCleared, user_subject
+from modeldeck_events.users import ActivityCleared
+from modeldeck_events.users import subject as user_subject
 
 from gateway.boards import activity
 from gateway.boards.board import Json
