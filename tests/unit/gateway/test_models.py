@@ -352,6 +352,46 @@ class TestLinks:
         assert after.library.index.match(reference("vae/a")) == before.library.index.match(reference("vae/a"))
 
 
+class TestChanges:
+    """What was shown once changes with what others say later."""
+
+    @staticmethod
+    def shown_after(boards: Boards, *events: Event) -> dict[str, Any]:
+        for record in records(events, after=100):
+            boards.apply(record)
+        assert "models" in boards.take_changes(1).topics
+        shown: dict[str, Any] = boards.models.state()["models"]
+        return shown
+
+    def test_a_preset_that_is_published_later_can_restore_a_file(self) -> None:
+        boards = folded(found("x/a"), found("x/b"))
+        publish = PresetPublished(preset=preset("a", file("x/a"), file("x/lacking")))
+        assert self.shown_after(boards, publish)["x/a"]["restorable"] is True
+        assert self.shown_after(boards, PresetWithdrawn(preset_id="a"))["x/a"]["restorable"] is False
+
+    def test_a_file_hears_of_its_duplicate(self) -> None:
+        boards = folded(found("x/a"), hashed("x/a", SHA), found("x/b"))
+        assert self.shown_after(boards, hashed("x/b", SHA))["x/a"]["duplicates"] == ["x/b"]
+        assert "duplicates" not in self.shown_after(boards, found("x/b", 1))["x/a"]
+
+    def test_a_template_under_a_new_name_is_called_so(self) -> None:
+        boards = folded(found("vae/a"), scanned("w/t", reference("vae/a"), name="Old"))
+        shown = self.shown_after(boards, scanned("w/t", reference("vae/a"), name="New"))
+        assert shown["vae/a"]["needed_by"] == [{"kind": "template", "id": "w/t", "name": "New"}]
+
+    def test_a_folder_that_counts_as_another_from_now_on_makes_its_files_found(self) -> None:
+        boards = folded(
+            surveyed({"": "/"}), found("own/a.bin"), found("other/a.bin"), scanned("w/t", reference("vae/a.bin"))
+        )
+        shown = self.shown_after(boards, surveyed({"": "/"}, {"vae": ("vae", "own")}))
+        assert [one["id"] for one in shown["own/a.bin"]["needed_by"]] == ["w/t"]
+
+    def test_a_download_that_is_told_of_later_is_its_source(self) -> None:
+        boards = folded(queued("one"), found("x/a"))
+        shown = self.shown_after(boards, file_completed("one", "x/a", 100))
+        assert shown["x/a"]["source"] == {"url": "https://example.org/x/a"}
+
+
 class TestActivity:
     def test_what_was_done_with_files_is_told(self) -> None:
         boards = folded(
