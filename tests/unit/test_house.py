@@ -30,10 +30,7 @@ REGISTRY_HOSTS = tuple(
 WRITTEN_BY_TOOLS = {"uv.lock"}
 """uv writes the index into its lock file and offers no other form; `uv sync` follows the configured index anyway."""
 MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|tmp/boot|home/[a-z]+)/")
-NOT_YET_READ = {
-    "MODELDECK_EXTRA_MODEL_PATHS": "model folders of an existing ComfyUI",
-    "MODELDECK_FEATURED_URL": "featured models",
-}
+NOT_YET_READ: dict[str, str] = {}
 """Names of the contract whose readers come with a later capability; accepted, so one environment fits all versions."""
 
 
