@@ -69,6 +69,12 @@ async def test_the_workflows_own_word_comes_first(bench: Bench) -> None:
     ]  # fmt: skip
 
 
+async def test_a_stated_url_that_is_none_is_passed_over(bench: Bench) -> None:
+    for url in ("http://[", "ftp://h.example/a.bin", "https://u:p@h.example/a.bin"):
+        await bench.template("w/t.json", reference("vae/a.bin", url=url))
+        assert (await missing(bench))[0]["code"] == "no_source"
+
+
 async def test_the_size_of_a_stated_url_comes_from_who_knows_it(bench: Bench) -> None:
     await bench.describe(repository("org/repo", variant("a.bin", size_bytes=9, sha256=ONE)))
     url = f"{HUB}/resolve/{COMMIT}/a.bin"

@@ -141,7 +141,7 @@ class Sources:
         if url is None:
             return
         try:
-            url = check_url(file_link(url) or url)
+            url = file_link(check_url(url)) or url
         except UrlError:
             return
         told = self.at(url)
