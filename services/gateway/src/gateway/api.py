@@ -26,6 +26,7 @@ from gateway.routes import (
     session,
     storage,
     system,
+    user,
     workflows,
 )
 from gateway.routes.shapes import PROBLEMS
@@ -46,6 +47,7 @@ GROUPS = (
     publish,
     log,
     session,
+    user,
 )
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
 _DETAILS = {

@@ -24,6 +24,7 @@ from gateway.boards.repositories import Repositories
 from gateway.boards.resources import Resources
 from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
+from gateway.boards.users import Users
 
 _DOWNLOAD_TOPICS = frozenset({"queue", "presets", "active-tasks"})
 _STUDIO_TOPICS = frozenset({"stats", "overview", "active-tasks", "project-progress"})
@@ -56,6 +57,7 @@ class Boards:
         self.activity = Activity(self.downloads)
         self.resources = Resources(pool=pool)
         self.hosts = Hosts()
+        self.users = Users()
         needs = Needs(self.downloads, self.library, self.presets, self.templates, pool=pool)
         self.models = Models(self.library, needs, self.presets, self.resources, pool=pool)
         self.generation = 0
@@ -89,6 +91,7 @@ class Boards:
             if self.studio.apply(record):
                 self._dirty |= _STUDIO_TOPICS
             self.hosts.apply(record)
+            self.users.apply(record)
         self.models.apply(record)
         if self.repositories.apply(record) | self.featured.apply(record) or isinstance(event, DownloadEvent):
             self._dirty.add("featured")
@@ -156,6 +159,7 @@ class Boards:
             "featured": self.featured,
             "studio": self.studio,
             "hosts": self.hosts,
+            "users": self.users,
             "models": self.models,
             "activity": self.activity,
         }
