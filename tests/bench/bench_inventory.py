@@ -53,7 +53,7 @@ async def _measure() -> None:
             async with _running(settings) as (_, watch, fold):
                 await _until(lambda: fold.files.version >= FILES)
                 _row("found (20,000 facts in the log)", [time.monotonic() - began], GOALS["found"])
-                await _until(lambda: watch.walked)
+                await watch.walked.wait()
                 rescans = [await _timed(watch) for _ in range(ROUNDS)]
                 _row("rescanned unchanged", rescans, GOALS["rescanned"])
                 _row("a new file noticed", [await _notice(root, fold, n) for n in range(ROUNDS)], GOALS["noticed"])
@@ -61,7 +61,7 @@ async def _measure() -> None:
             async with _running(settings) as (service, watch, fold):
                 await service.ready()
                 ready_s = time.monotonic() - began
-                await _until(lambda: watch.walked)
+                await watch.walked.wait()
                 _row("after a restart: ready", [ready_s], None)
                 _row("after a restart: walked and compared", [time.monotonic() - began], None)
 

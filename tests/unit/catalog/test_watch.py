@@ -233,7 +233,7 @@ async def test_a_growing_file_is_told_when_it_stands_still(bench: Bench, monkeyp
 
 async def test_a_finished_download_is_told_at_once(bench: Bench) -> None:
     task = asyncio.create_task(bench.watch.run())
-    await until(lambda: bench.watch.walked)
+    await until(bench.watch.walked.is_set)
     bench.put("vae/a.bin", mtime_ns=None)
     began = time.monotonic()
     bench.watch.look_at("vae/a.bin")
@@ -246,7 +246,7 @@ async def test_a_finished_download_is_told_at_once(bench: Bench) -> None:
 
 async def test_a_new_file_is_noticed_within_two_seconds_by_itself(bench: Bench) -> None:
     task = asyncio.create_task(bench.watch.run())
-    await until(lambda: bench.watch.walked)
+    await until(bench.watch.walked.is_set)
     began = time.monotonic()
     bench.put("vae/a.bin", mtime_ns=None)
     await until(lambda: bench.fold.files.stands("vae/a.bin").value is not None)

@@ -15,9 +15,11 @@ from modeldeck_events.templates import ScanWorkflow
 
 from catalog import registry_layout
 from catalog.copies import Copies
+from catalog.downloaded import DownloadsFold
 from catalog.featured.fold import FeaturedFold
 from catalog.featured.refresh import FeaturedRefresher
 from catalog.handlers import FeaturedHandlers, Handlers
+from catalog.hashing import Hasher
 from catalog.hubs.civitai import Civitai
 from catalog.hubs.describing import Describer
 from catalog.hubs.handlers import HubHandlers
@@ -51,7 +53,8 @@ def build(settings: Settings) -> Service:
         named=published.paths,
         marker=RootMarker(settings.folder / "models-folder.json"),
     )
-    finished = FinishedFiles(settings.pool, watch.look_at)
+    finished, downloaded = FinishedFiles(settings.pool, watch.look_at), DownloadsFold(settings.pool)
+    hasher = Hasher(service.store, files, downloaded, watch.roots, walked=watch.walked)
     templates, loaders = TemplatesFold(settings.pool), Loaders(settings.loaders_file)
     roots = [Root(name, folder) for name, folder in settings.templates.items()]
     own_root = None if settings.template_dirs else roots[0].folder
@@ -63,11 +66,11 @@ def build(settings: Settings) -> Service:
         Known(files, published, templates),
         settings.models,
         look_at=watch.look_at,
-        want=watch.look_at,
+        want=hasher.want,
         scan=scanner.read,
     )
     projector = service.folds(
-        (published, featured, files, finished, templates, *library.folds),
+        (published, featured, files, finished, downloaded, templates, *library.folds),
         subjects=sorted(  # each once: JetStream refuses filters that overlap
             {
                 f"evt.{presets.AGGREGATE}.>",
@@ -100,6 +103,7 @@ def build(settings: Settings) -> Service:
     service.task(Schedule(featured_feed, interval_s=settings.presets_refresh_s).run, name="refresh the featured list")
     service.task(Schedule(refresher, interval_s=settings.presets_refresh_s).run, name="refresh presets")
     service.task(watch.run, name="watch the models folder")
+    service.task(hasher.run, name="hash the model files")
     service.command(ScanWorkflow)(scanner.scan_workflow)
     service.task(template_watch.run, name="watch the templates")
     service.command(DescribeRepository)(HubHandlers(_describer(service.store, settings)).describe_repository)
@@ -111,6 +115,7 @@ def build(settings: Settings) -> Service:
         "models_problem": watch.problem,
         "models_skipped": {"count": watch.skipped_count, "examples": dict(itertools.islice(watch.skipped.items(), 20))},
         "extra_model_paths_problem": roots_file.problem,
+        "hashing": hasher.detail(),
         "templates": sum(1 for _ in templates.templates.live()),
         "templates_scanned": template_watch.scanned_all,
         "templates_problems": template_watch.problems(),

@@ -68,8 +68,8 @@ class Watch:
         self.skipped: dict[str, str] = {}
         """What is no part of the inventory, as text, and why; capped."""
         self.skipped_count = 0
-        self.walked = False
-        """Whether one whole walk is through and in the log."""
+        self.walked = asyncio.Event()
+        """Set once one whole walk of every folder that can be read is through and in the log."""
         self._store = store
         self._fold = fold
         self._source = roots
@@ -154,7 +154,7 @@ class Watch:
             await self._publish_survey(surveyed)
         await self._look_at_changed(self._changed(found))
         await self._report_gone(roots, found)
-        self.walked = not found.problems.get("")
+        self.walked.set()
         return took_s
 
     def _walk(self, named: AbstractSet[str], known_roots: AbstractSet[str]) -> tuple[Roots, Walk, InventorySurveyed]:
