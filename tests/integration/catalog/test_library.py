@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
@@ -13,9 +12,6 @@ from typing import Any
 
 import pytest
 from catalog.library import deleting
-from catalog.stamps import stamp_of
-from modeldeck_events import modelfiles
-from modeldeck_events.errors import ConflictError
 from modeldeck_events.message import Command, Event, Reply
 from modeldeck_events.modelfiles import (
     DeleteModelFile,
@@ -23,11 +19,9 @@ from modeldeck_events.modelfiles import (
     ModelFileDeleted,
     ModelFileFound,
     ModelFileGone,
-    ModelFileHashed,
     PlanRestore,
 )
 from modeldeck_events.presets import CatalogRefreshed, PresetUninstalled, UninstallPreset
-from modeldeck_events.store import Meta
 from modeldeck_events.templates import LockWorkflow, PlanLock, PlanMissing, TemplateScanned
 
 from tests.integration.catalog.studio import Studio, studio
@@ -227,24 +221,11 @@ def whole_safetensors() -> bytes:
 
 
 async def locked(deck: Studio) -> dict[str, Any]:
-    """Return the template's lock; hashes that are not there yet are said here, unless the catalog was quicker."""
+    """Return the template's lock, once the hashes that it asks for are there."""
     async with asyncio.timeout(20):
         while True:
             reply = await ask(deck, LockWorkflow(pool=POOL, template_id="workflows/t.json"))
             if reply.ok:
                 return reply.data["lock"]  # type: ignore[return-value]
             assert reply.code == "hash_pending", reply
-            for path in reply.data["paths"]:  # type: ignore[attr-defined]
-                await say_hash(deck, path)
             await asyncio.sleep(0.05)
-
-
-async def say_hash(deck: Studio, path: str) -> None:
-    file = deck.settings.models / path
-    size_bytes, mtime_ns, inode = stamp_of(file.stat())
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    fact = ModelFileHashed(pool=POOL, path=path, size_bytes=size_bytes, mtime_ns=mtime_ns, inode=inode, sha256=digest)
-    subject = modelfiles.subject(POOL, path)
-    seq = await deck.client.store.last_seq(subject)
-    with contextlib.suppress(ConflictError):
-        await deck.client.store.append(subject, (fact,), expected_seq=seq, meta=Meta("test"))
