@@ -89,6 +89,14 @@ async def test_what_is_there_is_installed_unless_forced(scene: Scene) -> None:
     assert forced.data["status"] == "queued"
 
 
+async def test_what_was_uninstalled_is_queued_again_though_all_of_it_stayed_for_others(scene: Scene) -> None:
+    for spec in FILES[:2]:
+        (scene.models / spec.path).parent.mkdir(exist_ok=True)
+        (scene.models / spec.path).write_bytes(b"x" * (spec.size_bytes or 0))
+    reply = await scene.handlers.queue_download(install(again=True))
+    assert (reply.data["status"], await scene.facts()) == ("queued", ["Queued"])
+
+
 async def test_a_decision_is_made_on_the_log_and_not_on_a_stale_fold(scene: Scene) -> None:
     await scene.handlers.queue_download(install())
     download_id = scene.fold.get("preset:wan").download_id

@@ -246,7 +246,8 @@ class DownloadCommand(Command, frozen=True, kw_only=True):
 class QueueDownload(DownloadCommand, frozen=True, kw_only=True):
     """Queue a target; already queued, running or paused: the present download answers; all present: `installed`.
 
-    Reply data: `{status, download_id}`.
+    With `again` it is queued also when all is present: what was uninstalled, and whose files stayed for others, is
+    wanted again, and the log has to say so. Reply data: `{status, download_id}`.
     """
 
     VERB: ClassVar[str] = "queue"
@@ -254,6 +255,7 @@ class QueueDownload(DownloadCommand, frozen=True, kw_only=True):
     files: tuple[FileSpec, ...]
     priority: int = 0
     force: bool = False
+    again: bool = False
 
 
 class PauseDownload(DownloadCommand, frozen=True, kw_only=True):

@@ -69,7 +69,8 @@ class Handlers:
         state, seq = await self._present(command)
         if seq is not None or state.phase in OPEN:
             return _reply(seq or 0, state.phase, state.download_id)
-        if not command.force and await asyncio.to_thread(self._planner.installed, command.files):
+        anew = command.force or command.again
+        if not anew and await asyncio.to_thread(self._planner.installed, command.files):
             return Reply(ok=True, data={"status": "installed"})
         check_space(await asyncio.to_thread(self._planner.plan, command.files, besides=command.target_id))
         seq, _ = await self._log.execute(command.target_id, Accept(command, self._clock()), _meta(command))

@@ -105,6 +105,10 @@ class Presets:
             return frozenset()
         return preset_paths(preset, self._has, before=self._updates.installs.files(preset_id))
 
+    def is_given_up(self, preset_id: str) -> bool:
+        """Tell whether the preset was uninstalled and not queued again since, whatever of its files is there."""
+        return preset_id in self._given_up.ids
+
     def to_install(self, preset_id: str) -> tuple[FileSpec, ...]:
         """Return the preset's files for the downloader, () when there is no such preset: its own older ones may be
         replaced (`Updates`).

@@ -204,7 +204,13 @@ async def install(gateway: ReadyDep, writer: WriterDep, preset_id: str, *, force
     preset, files = _definition(gateway, preset_id), gateway.boards.presets.to_install(preset_id)
     target = d.Target(id=f"preset:{preset.id}", kind="preset", name=preset.name, preset_id=preset.id)
     command = d.QueueDownload(
-        pool=gateway.settings.pool, target_id=target.id, target=target, files=files, force=force, **writer.ids
+        pool=gateway.settings.pool,
+        target_id=target.id,
+        target=target,
+        files=files,
+        force=force,
+        again=gateway.boards.presets.is_given_up(preset_id),
+        **writer.ids,
     )
     reply = await writer.run(command)
     return json_answer({"preset_id": preset_id} | reply.data)
