@@ -329,7 +329,7 @@ def test_a_lock_file_goes_out_and_comes_in(deck: Deck, tmp_path: Path) -> None:
 
 
 def test_a_lock_waits_for_hashes_only_when_asked_to(deck: Deck, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.cli.workflows._HASHING_WAIT_S", 0.0)
+    monkeypatch.setattr("gateway.cli.settle._HASHING_WAIT_S", 0.0)
     pending = problem(503, "hash_pending", "1 file is still being hashed")
     deck.answers["GET /workflows/templates/w/a.json/lock"] = [pending, pending, {"files": []}]
     assert run("lock", "w/a.json").exit_code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import typer
@@ -13,6 +14,8 @@ from gateway.cli.session import Session
 from gateway.cli.text import plain
 from gateway.cli.waiting import Watched
 from gateway.cli.watching import watch
+
+_HASHING_WAIT_S = 2.0
 
 
 def settle(
@@ -54,7 +57,7 @@ def accepted(label: str, answer: Json) -> Watched:
 def settle_missing(on: Session, ask: Callable[[], Json], *, wait: bool, document: Json | None = None) -> None:
     """Ask to install what is missing, and settle the `{queued, linked, unresolved}` that is answered."""
     try:
-        answer = ask()
+        answer = patiently(on.out, ask, wait=wait)
     except ApiError as error:
         tell_unresolved(on.out, error.body.get("unresolved") or [])
         raise
@@ -65,6 +68,21 @@ def settle_missing(on: Session, ask: Callable[[], Json], *, wait: bool, document
     if not queued and not unresolved and not answer.get("linked"):
         on.out.line("Nothing is missing.")
     settle(on, queued, wait=wait, document={**(document or {}), "installed": answer}, unresolved=unresolved)
+
+
+def patiently(out: Output, ask: Callable[[], Json], *, wait: bool) -> Json:
+    """Return what is answered; with `wait`, ask again while the catalog still hashes files that matter to it."""
+    told = False
+    while True:
+        try:
+            return ask()
+        except ApiError as error:
+            if error.code != "hash_pending" or not wait:
+                raise
+            if not told:
+                out.note(f"waiting: {error.detail}")
+                told = True
+        time.sleep(_HASHING_WAIT_S)
 
 
 def tell_unresolved(out: Output, unresolved: Sequence[Json]) -> None:

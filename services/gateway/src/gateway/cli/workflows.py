@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.client import ApiError, Json, list_of
+from gateway.cli.client import Json, list_of
 from gateway.cli.documents import STDIN, read_document
 from gateway.cli.exits import Exit
 from gateway.cli.library import Library
 from gateway.cli.output import Output
-from gateway.cli.session import AsJson, Session, Token, Url, session
-from gateway.cli.settle import settle_missing
+from gateway.cli.session import AsJson, Token, Url, session
+from gateway.cli.settle import patiently, settle_missing
 from gateway.cli.tables import REFERENCE_HEADERS, TEMPLATE_HEADERS, reference_row, template_row
 from gateway.cli.text import plain
-
-_HASHING_WAIT_S = 2.0
 
 
 def scan(  # noqa: PLR0913, PLR0917  # typer makes an option of each
@@ -102,7 +99,8 @@ def lock(  # noqa: PLR0913, PLR0917  # typer makes an option of each
     `modeldeck install --lock FILE` installs the same bytes elsewhere.
     """
     with session(url, token, as_json=as_json) as on:
-        document = _lock(on, template_id, wait=wait)
+        library = Library(on.client)
+        document = patiently(on.out, lambda: library.lock(template_id), wait=wait)
         text = json.dumps(document, indent=2, ensure_ascii=not _utf8(output)) + "\n"
         if output is None or output == STDIN:
             typer.echo(text, nl=False)
@@ -119,18 +117,3 @@ def lock(  # noqa: PLR0913, PLR0917  # typer makes an option of each
 
 def _utf8(output: Path | None) -> bool:
     return output is not None and output != STDIN
-
-
-def _lock(on: Session, template_id: str, *, wait: bool) -> Json:
-    """Return the lock file; with `wait`, ask again while hashes are computed."""
-    library, told = Library(on.client), False
-    while True:
-        try:
-            return library.lock(template_id)
-        except ApiError as error:
-            if error.code != "hash_pending" or not wait:
-                raise
-            if not told:
-                on.out.note(f"waiting: {error.detail}")
-                told = True
-        time.sleep(_HASHING_WAIT_S)
