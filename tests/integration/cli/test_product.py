@@ -108,3 +108,40 @@ async def test_waiting_and_following_outlive_killed_processes(tmp_path: Path) ->
         assert seen == list(range(1, last + 1))
         following.terminate()
         await following.communicate()
+
+
+async def test_workflows_and_model_files_from_missing_to_restored(tmp_path: Path) -> None:
+    path, template = "upscale_models/RealESRGAN_x4plus.safetensors", "workflows/upscale-x4.json"
+    async with running_product(tmp_path / "data", arguments=("--demo", "--port", "0")) as product:
+        deck = CommandLine(product)
+        workflow = str(product.data_dir / template)
+        ids = {"workflows/api/z-image-turbo.json", "workflows/portrait-sdxl.json", template}
+        assert {one["id"] for one in (await deck("templates", "--missing"))["templates"]} == ids
+        assert (await deck("scan", workflow, code=1))["missing_count"] == 1
+        assert (await deck("lock", template, code=1))["error"]["code"] == "files_missing"
+        plan = await deck("plan", "--template", template)
+        assert [(file["path"], file["action"]) for file in plan["files"]] == [(path, "download")]
+        done = await deck("install", "--template", template, "--wait")
+        assert [one["status"] for one in done["downloads"]] == ["completed"]
+        assert (await deck("scan", workflow))["compatible"]
+        assert (await deck("scan", workflow, "--install"))["downloads"] == []
+
+        lock_file = tmp_path / "lock.json"
+        shown = await deck.outcome(await deck.start("lock", template, "-o", str(lock_file), "--wait"), 0)
+        assert "1 files locked" in shown[0]
+        (locked,) = json.loads(lock_file.read_text())["files"]
+        (model,) = (await deck("models", "--folder", "upscale_models"))["models"]
+        assert (model["path"], model["sha256"], model["size_bytes"]) == (path, locked["sha256"], locked["size_bytes"])
+        assert {one["kind"] for one in model["needed_by"]} == {"preset", "template"}
+        assert (await deck("models", "--storage"))["model_count"] == 1
+
+        refused = await deck("rm", path, "--yes", code=1)
+        assert [one["error"]["code"] for one in refused["failed"]] == ["needed"]
+        assert [one["path"] for one in (await deck("rm", path, "--yes", "--force"))["deleted"]] == [path]
+        assert [one["path"] for one in (await deck("models", "--deleted"))["deleted"]] == [path]
+        assert (await deck("templates", "--missing"))["total"] == 3
+        assert [one["status"] for one in (await deck("restore", path, "--wait"))["downloads"]] == ["completed"]
+        assert (await deck("restore", path, code=1))["error"]["code"] == "present"
+        assert (await deck("install", "--lock", str(lock_file)))["installed"]["status"] == "compatible"
+        kept = (await deck("rm", "--preset", "REAL_ESRGAN_X4", "--yes"))["kept"]
+        assert [one["path"] for one in kept] == [path]
