@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from downloader.asking import Asked
 from downloader.disk import ModelsDisk
+from downloader.errors import SourceError
 from downloader.handlers import Handlers
 from downloader.planning import Planner
 from downloader.pool_log import PoolLog
 from downloader.queue import QueueFold
 from downloader.sources import Sources
-from downloader.transfer import Transfer
+from downloader.transfer import Stated, Transfer
 from modeldeck_events import downloads as d
 from modeldeck_events.errors import CommandNotAllowedError, UnavailableError
 from modeldeck_events.memory import MemoryStore
@@ -34,10 +36,17 @@ class Scene:
             queue=self.fold,
             log=self.log,
             planner=Planner(ModelsDisk(models, 0), self.fold),
+            asked=Asked(self.ask),
             check_path=Transfer.check_path,
             check_source=Sources(allowed_hosts=("hub.example", "h")).first,
             clock=lambda: NOW,
         )
+
+    async def ask(self, url: str) -> Stated:
+        """Answer as a source does that only knows what ends in `.known`; simulated."""
+        if not url.endswith(".known"):
+            raise SourceError("not_found", "There is no such file.", status=404)
+        return Stated(size=4321, sha256=None, host="hub.example", etag=None)
 
     async def facts(self) -> list[str]:
         return [type(r.event).__name__.removeprefix("Download") for r in await self.store.read(after=0, limit=1000)]
@@ -172,6 +181,17 @@ async def test_a_hash_may_be_written_in_capitals(scene: Scene) -> None:
     spec = d.FileSpec(path="a", url="https://h/a", sha256="AB" * 32)
     await scene.handlers.queue_download(install(files=(spec,)))
     assert scene.fold.get("preset:wan").files[0].sha256 == "ab" * 32
+
+
+async def test_a_plan_knows_the_size_that_the_source_states(scene: Scene) -> None:
+    files = (
+        d.FileSpec(path="vae/a", url="https://hub.example/a.known"),
+        d.FileSpec(path="vae/b", url="https://hub.example/b"),
+    )
+    reply = await scene.handlers.plan(d.PlanFiles(pool=POOL, files=files))
+    shown = reply.data["files"]
+    assert isinstance(shown, list)
+    assert [one["size_bytes"] for one in shown] == [4321, None]
 
 
 async def test_a_plan_may_name_a_path_twice(scene: Scene) -> None:

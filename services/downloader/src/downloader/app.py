@@ -15,6 +15,7 @@ from modeldeck_events.settings import SettingsError, load
 from pydantic import SecretStr
 
 from downloader import metrics
+from downloader.asking import Asked
 from downloader.disk import ModelsDisk
 from downloader.handlers import Handlers
 from downloader.limits import BandwidthLimiter
@@ -74,7 +75,12 @@ class Downloader(Service):
         self.task(PermitKeeper(queue=queue, projector=projector, permits=permits).run, name="permits")
         self.task(SpaceWatcher(queue=queue, planner=planner, log=log, worker=worker_name).run, name="space")
         handlers = Handlers(
-            queue=queue, log=log, planner=planner, check_path=Transfer.check_path, check_source=sources.first
+            queue=queue,
+            log=log,
+            planner=planner,
+            asked=Asked(self._transfer.ask),
+            check_path=Transfer.check_path,
+            check_source=sources.first,
         )
         self._declare_commands(handlers)
         policies = Policies(queue=queue, projector=projector, permits=permits, transfer=self._transfer)

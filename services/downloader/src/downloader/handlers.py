@@ -19,6 +19,7 @@ from modeldeck_events.pools import ConfigurePool
 from modeldeck_events.store import Meta
 
 from downloader import ranking
+from downloader.asking import Asked
 from downloader.domain import OPEN, WAITING, Accept, Download, DownloadDecision, Place, PublicCommand
 from downloader.outbox import SOURCE
 from downloader.planning import Planner, check_space
@@ -50,6 +51,7 @@ class Handlers:
         queue: QueueFold,
         log: PoolLog,
         planner: Planner,
+        asked: Asked,
         check_path: Callable[[str], None],
         check_source: Callable[[str], object],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -57,6 +59,7 @@ class Handlers:
         self._queue = queue
         self._log = log
         self._planner = planner
+        self._asked = asked
         self._check_path = check_path
         self._check_source = check_source
         self._clock = clock
@@ -109,10 +112,10 @@ class Handlers:
         return Reply(ok=True, seq=seq, data=data)
 
     async def plan(self, command: d.PlanFiles) -> Reply:
-        """Tell what queueing these files would need."""
+        """Tell what queueing these files would need; sources are asked for sizes that nobody stated."""
         self._check_pool(command.pool)
         self._check_files(command.files)
-        plan = await asyncio.to_thread(self._planner.plan, command.files)
+        plan = await asyncio.to_thread(self._planner.plan, await self._asked.fill(command.files))
         return Reply(ok=True, data=plan.as_data())
 
     async def _decide(self, command: PublicCommand, decision: DownloadDecision, status: str) -> Reply:
