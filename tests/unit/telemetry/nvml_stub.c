@@ -2,7 +2,8 @@
  * NVML_SCRIPT names and read anew at each call. Shapes follow nvml.h; nothing here was recorded from a GPU.
  *
  * Lines: `init CODE`, `count CODE N`, and per device `gpu INDEX FIELD CODE VALUE` with the fields
- * handle, name, uuid, memory (VALUE MB used of 24576), util, temperature, power (milliwatts).
+ * handle, name, uuid, memory (VALUE MB used of 24576), util, temperature, power (milliwatts), hang (seconds that the
+ * question for power takes), and any number of lines of compute and graphics (VALUE `PID MB`, or `none`).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 typedef struct { unsigned long long total, free, used; } memory_t;
 typedef struct { unsigned int gpu, memory; } rates_t;
+typedef struct { unsigned int pid; unsigned long long used; unsigned int gpu_instance, compute_instance; } process_t;
 
 static int lookup(const char *wanted, int index, char *value)
 {
@@ -91,7 +93,41 @@ int nvmlDeviceGetUtilizationRates(void *device, rates_t *out)
 
 int nvmlDeviceGetTemperature(void *device, int sensor, unsigned int *out) { return number("temperature", device, out); }
 
+static int processes(const char *wanted, void *device, unsigned int *count, process_t *out)
+{
+    char line[256], field[32], text[128];
+    int at, code, found = 3; /* not scripted: NVML_ERROR_NOT_SUPPORTED */
+    unsigned int n = 0, pid, megabytes;
+    FILE *script = fopen(getenv("NVML_SCRIPT"), "r");
+    while (script && fgets(line, sizeof line, script)) {
+        if (sscanf(line, "gpu %d %31s %d %127[^\n]", &at, field, &code, text) < 4) continue;
+        if (at != (int)(long)device - 1 || strcmp(field, wanted)) continue;
+        found = code;
+        if (sscanf(text, "%u %u", &pid, &megabytes) < 2) continue;
+        if (n < *count) {
+            out[n].pid = pid;
+            out[n].used = megabytes == 4294967295u ? ~0ull : (unsigned long long)megabytes << 20;
+        }
+        n++;
+    }
+    if (script) fclose(script);
+    if (found) return found;
+    code = n > *count ? 7 : 0; /* NVML_ERROR_INSUFFICIENT_SIZE */
+    *count = n;
+    return code;
+}
+
 #ifndef OLD_DRIVER
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned int *count, process_t *out)
+{
+    return processes("compute", device, count, out);
+}
+
+int nvmlDeviceGetGraphicsRunningProcesses_v3(void *device, unsigned int *count, process_t *out)
+{
+    return processes("graphics", device, count, out);
+}
+
 int nvmlDeviceGetPowerUsage(void *device, unsigned int *out)
 {
     unsigned int hang = 0;

@@ -11,22 +11,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from telemetry import gpus
-from telemetry.gpus import NvmlProbe
+from telemetry import nvidia
+from telemetry.gpus import GpuProbe
+from telemetry.nvidia import Nvidia
 
 STUB = Path(__file__).with_name("nvml_stub.c")
 CHILD = """
-import importlib, json, pathlib, sys
+import asyncio, json, pathlib, sys
 import msgspec
-from telemetry import gpus
-gpus.RETRY_S = 0.0
+from telemetry import nvidia
+from telemetry.gpus import GpuProbe
+nvidia.RETRY_S = 0.0
 script = pathlib.Path(sys.argv[1])
-probe = gpus.NvmlProbe()
-for step in json.loads(sys.argv[2]):
-    script.write_text(step)
-    found = probe.sample()
-    print(json.dumps({"status": found.status, "gpus": msgspec.to_builtins(found.samples)}))
+async def main():
+    probe = GpuProbe(nvidia.Nvidia(), limit_s=float(sys.argv[3]))
+    for step in json.loads(sys.argv[2]):
+        script.write_text(step)
+        found = await probe.sample()
+        print(json.dumps({"status": found.status, "gpus": msgspec.to_builtins(found.samples)}))
+asyncio.run(main())
 """
 ONE = "init 0\ncount 0 1\ngpu 0 name 0 Simulated 4090\ngpu 0 uuid 0 GPU-1\ngpu 0 memory 0 1024\n"
 ONE += "gpu 0 util 0 37\ngpu 0 temperature 0 55\ngpu 0 power 0 123456\n"
@@ -56,9 +61,11 @@ def stub(library: Callable[..., Path]) -> Path:
     return library()
 
 
-def sample_with(folder: Path | None, script: Path, steps: tuple[str, ...]) -> list[dict[str, Any]]:
+def sample_with(
+    folder: Path | None, script: Path, steps: tuple[str, ...], *, limit_s: float = 20.0
+) -> list[dict[str, Any]]:
     environment = os.environ | {"NVML_SCRIPT": str(script), "LD_LIBRARY_PATH": str(folder or "")}
-    command = [sys.executable, "-W", "error", "-c", CHILD, str(script), json.dumps(steps)]
+    command = [sys.executable, "-W", "error", "-c", CHILD, str(script), json.dumps(steps), str(limit_s)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -149,13 +156,48 @@ def test_a_mismatched_library_is_a_value_too(sample: Sample, monkeypatch: pytest
         raise pynvml.NVMLLibraryMismatchError("versions differ")
 
     monkeypatch.setattr(pynvml, "nvmlInit", mismatch)
-    monkeypatch.setattr(gpus, "_driver_there", lambda: True)
-    assert NvmlProbe().sample().status == "versions differ"
+    monkeypatch.setattr(nvidia, "_driver_there", lambda: True)
+    assert Nvidia().count() == "versions differ"
+
+
+def test_the_processes_that_hold_the_most_memory_are_named(sample: Sample) -> None:
+    own = os.getpid()
+    lines = f"gpu 0 compute 0 {own} 512\ngpu 0 compute 0 4194000 4294967295\ngpu 0 graphics 0 {own} 512\n"
+    lines += "".join(f"gpu 0 graphics 0 {pid} {pid % 100}\n" for pid in range(4193901, 4193940))
+    (found,) = sample(ONE + lines)
+    (gpu,) = found["gpus"]
+    assert gpu["process_count"] == 41
+    assert len(gpu["processes"]) == 16
+    first, second, *_ = gpu["processes"]
+    assert first == {"pid": own, "name": psutil.Process(own).name(), "memory_used_bytes": 512 << 20}
+    assert second == {"pid": 4193939, "memory_used_bytes": 39 << 20}, "a process that cannot be seen has no name"
+
+
+def test_no_process_is_told_apart_from_not_told(sample: Sample) -> None:
+    idle, silent = sample(ONE + "gpu 0 compute 0 none\ngpu 0 graphics 0 none\n", ONE)
+    assert (idle["gpus"][0]["processes"], idle["gpus"][0]["process_count"]) == ([], 0)
+    assert "processes" not in silent["gpus"][0]
+    assert "process_count" not in silent["gpus"][0]
+
+
+def test_a_process_whose_memory_is_not_told(sample: Sample) -> None:
+    (found,) = sample(ONE + "gpu 0 compute 0 4194000 4294967295\n")
+    assert found["gpus"][0]["processes"] == [{"pid": 4194000}]
+
+
+def test_a_gpu_that_hangs_never_hides_the_others(stub: Path, tmp_path: Path) -> None:
+    hung = TWO + "gpu 0 hang 0 60\n"
+    before, first, second = sample_with(stub, tmp_path / "script", (TWO, hung, hung), limit_s=0.5)
+    assert "error" not in before["gpus"][0]
+    for found, says in ((first, "no answer within 0.5 s"), (second, "still no answer")):
+        assert found["status"] == "ok"
+        assert found["gpus"][0] == {"index": 0, "name": "Simulated 4090", "uuid": "GPU-1", "error": says}
+        assert found["gpus"][1] == before["gpus"][1]
 
 
 @pytest.mark.nvml
-def test_a_real_gpu_tells_its_memory_and_load() -> None:
-    found = NvmlProbe().sample()
+async def test_a_real_gpu_tells_its_memory_and_load() -> None:
+    found = await GpuProbe(Nvidia(), limit_s=20).sample()
     if not found.samples:
         pytest.skip(f"no NVIDIA GPU here: {found.status}")
     assert found.status == "ok"
@@ -167,3 +209,4 @@ def test_a_real_gpu_tells_its_memory_and_load() -> None:
         assert gpu.memory_used_bytes is not None
         assert 0 <= gpu.memory_used_bytes <= gpu.memory_total_bytes
         assert gpu.utilization_percent is None or 0 <= gpu.utilization_percent <= 100
+        assert gpu.process_count is None or gpu.process_count >= len(gpu.processes or ())

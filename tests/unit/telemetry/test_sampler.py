@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+import itertools
+import threading
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,12 @@ class Collected:
 
 @asynccontextmanager
 async def sampling(
-    collected: Collected, *volumes: Path, gpus: Callable[[], Gpus] = lambda: NO_GPUS, interval_s: float = 0.1
+    collected: Collected, *volumes: Path, gpus: Gpus = NO_GPUS, interval_s: float = 0.1
 ) -> AsyncIterator[Sampler]:
-    sampler = Sampler(collected.publish, host="h", pool="p", interval_s=interval_s, volumes=volumes, gpus=gpus)
+    async def ask() -> Gpus:
+        return gpus
+
+    sampler = Sampler(collected.publish, host="h", pool="p", interval_s=interval_s, volumes=volumes, gpus=ask)
     task = asyncio.create_task(sampler.run())
     yield sampler
     task.cancel()
@@ -47,7 +51,7 @@ async def sampling(
 async def test_a_sample_says_how_the_host_is(tmp_path: Path) -> None:
     collected = Collected()
     gpu = GpuSample(index=0, name="g")
-    async with sampling(collected, tmp_path, tmp_path / "models", gpus=lambda: Gpus((gpu,), "ok")):
+    async with sampling(collected, tmp_path, tmp_path / "models", gpus=Gpus((gpu,), "ok")):
         await collected.wait_for(2)
     sample = collected.samples[1]
     assert (sample.host, sample.pool, sample.interval_s, sample.gpu_status, sample.gpus) == (
@@ -59,6 +63,7 @@ async def test_a_sample_says_how_the_host_is(tmp_path: Path) -> None:
     )
     assert sample.cpu_percent is not None
     assert sample.memory is not None
+    assert sample.network is not None
     assert [disk.path for disk in sample.disks] == [str(tmp_path)]  # one volume, told once
     assert msgspec.json.decode(msgspec.json.encode(sample), type=HostSample) == sample
 
@@ -79,18 +84,28 @@ def test_the_next_sample_is_never_in_the_past_and_never_more_than_an_interval_aw
     assert steps == pytest.approx(round(steps), abs=1e-6)
 
 
-async def test_a_stuck_gpu_leaves_the_rest_alone(tmp_path: Path) -> None:
+async def test_a_stuck_disk_leaves_the_rest_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     collected = Collected()
+    real: Any = psutil.disk_usage
+    released = threading.Event()
 
-    def stuck() -> Gpus:
-        time.sleep(0.35)
-        return NO_GPUS
+    def usage(path: str) -> Any:
+        if path.endswith("dead"):
+            released.wait(30)
+        return real(path)
 
-    async with sampling(collected, tmp_path, gpus=stuck):
-        await collected.wait_for(5)
-    assert [sample.gpu_status for sample in collected.samples[:2]] == ["no answer within 0.1 s", "still no answer"]
-    assert all(sample.disks[0].total_bytes for sample in collected.samples)
-    assert all(sample.memory is not None for sample in collected.samples)
+    monkeypatch.setattr(psutil, "disk_usage", usage)
+    (tmp_path / "dead").mkdir()
+    async with sampling(collected, tmp_path / "dead", tmp_path, interval_s=0.2):
+        await collected.wait_for(3)
+        dead = [sample.disks[0] for sample in collected.samples]
+        assert [disk.error for disk in dead] == ["no answer within 0.1 s", "still no answer", "still no answer"]
+        assert all(sample.disks[1].total_bytes for sample in collected.samples)
+        released.set()
+        await collected.wait_for(len(collected.samples) + 2)
+    assert collected.samples[-1].disks[0].error is None
+    spans = [(b.at - a.at).total_seconds() for a, b in itertools.pairwise(collected.samples)]
+    assert min(spans) > 0.05
 
 
 async def test_a_failing_disk_is_an_error_in_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,8 +52,33 @@ class DiskSample(Message, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class NetworkSample(Message, frozen=True, kw_only=True):
+    """Bytes per second over all physical interfaces since the sample before; None when it cannot be told."""
+
+    received_bps: int | None = None
+    sent_bps: int | None = None
+
+
+class DiskIoSample(Message, frozen=True, kw_only=True):
+    """Bytes per second over all physical disks since the sample before; None when it cannot be told."""
+
+    read_bps: int | None = None
+    written_bps: int | None = None
+
+
+class GpuProcess(Message, frozen=True, kw_only=True):
+    """A process that uses a GPU; `name` is "" and the memory None when the system does not tell."""
+
+    pid: int
+    name: str = ""
+    memory_used_bytes: int | None = None
+
+
 class GpuSample(Message, frozen=True, kw_only=True):
-    """One GPU; a field that the device does not support is None, a device that fails carries `error`."""
+    """One GPU; a field that the device does not support is None, a device that fails carries `error`.
+
+    `processes` are those of `process_count` that hold the most memory, at most 16.
+    """
 
     index: int
     name: str
@@ -64,10 +89,16 @@ class GpuSample(Message, frozen=True, kw_only=True):
     temperature_c: float | None = None
     power_w: float | None = None
     error: str | None = None
+    processes: tuple[GpuProcess, ...] | None = None
+    process_count: int | None = None
 
 
 class HostSample(Reading, frozen=True, kw_only=True):
-    """What a host looks like at `at`. `gpu_status`: ok, or why there are none ("no driver" ...)."""
+    """What a host looks like at `at`. `gpu_status`: ok, or why there are none ("no driver" ...).
+
+    `cpu_percent` is of what may be used: `cpu_limit` processors' worth of time where a limit is set (in a container its
+    own share), else of the whole machine. `cpu_count` are the processors that can work for it at a time.
+    """
 
     KIND: ClassVar[str] = "host"
     host: str
@@ -80,6 +111,9 @@ class HostSample(Reading, frozen=True, kw_only=True):
     disks: tuple[DiskSample, ...]
     gpus: tuple[GpuSample, ...] = ()
     gpu_status: str = ""
+    cpu_limit: float | None = None
+    network: NetworkSample | None = None
+    disk_io: DiskIoSample | None = None
 
 
 READINGS: tuple[type[Reading], ...] = (DownloadProgress, HostSample)

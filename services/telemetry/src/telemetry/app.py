@@ -11,12 +11,14 @@ from modeldeck_events.readings import HostSample
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
 
+from telemetry.amd import Amd
 from telemetry.comfyui import Watcher
 from telemetry.comfyui_client import source_of
 from telemetry.generation_log import GenerationLog, Generations
-from telemetry.gpus import NvmlProbe
+from telemetry.gpus import GpuProbe
 from telemetry.host_facts import HostLog, HostState
-from telemetry.sampler import Sampler
+from telemetry.nvidia import Nvidia
+from telemetry.sampler import Sampler, patience_s
 from telemetry.settings import Settings
 
 
@@ -41,7 +43,7 @@ def build(settings: Settings) -> Service:
         pool=settings.pool,
         interval_s=settings.sample_interval_s,
         volumes=(settings.models, settings.data_dir),
-        gpus=NvmlProbe().sample,
+        gpus=GpuProbe(Nvidia(), Amd(), limit_s=patience_s(settings.sample_interval_s)).sample,
     )
     service.task(sampler.run, name="sample the host")
     if settings.comfyui_url:

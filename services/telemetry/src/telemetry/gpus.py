@@ -1,156 +1,121 @@
-"""GPUs through NVML (`nvidia-ml-py`, imported only when first asked). One bad GPU never hides the others."""
+"""All GPUs of the host, of any vendor. One bad GPU never hides the others: each is asked in a thread of its own, so one
+that hangs is an error beside the others' numbers.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import importlib
-import sys
-import time
-from collections.abc import Callable
+import asyncio
+import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import Protocol
 
-from modeldeck_events.readings import GpuSample
+import msgspec
+import psutil
+from modeldeck_events.readings import GpuProcess, GpuSample
 
-RETRY_S = 30.0
-"""How often a machine without a working driver is asked again."""
-T = TypeVar("T")
+from telemetry.patience import NoAnswerError, Patient
+
+MAX_GPUS = 64
+MAX_PROCESSES = 16
+NO_DRIVER = "no driver"
+NO_GPU = "no GPU"
+ABSENT = frozenset({NO_DRIVER, NO_GPU})
+"""States in which there is nothing wrong: this vendor's GPUs are just not here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gpus:
-    """All GPUs; `status` is "ok", or why there are none to show."""
+    """All GPUs; `status` is "ok", or why there are none to show, or why some may be missing."""
 
     samples: tuple[GpuSample, ...]
     status: str
 
 
-class _DeviceError(Exception):
-    """This device cannot be asked; the text says why."""
+class Vendor(Protocol):
+    """One vendor's library. Both methods may block, are called from several threads, and never raise for anything that
+    the library or its absence does.
+    """
+
+    def count(self) -> int | str:
+        """Return how many GPUs there are, or why none can be asked."""
+        ...
+
+    def device(self, index: int) -> GpuSample:
+        """Return a GPU, or its error."""
+        ...
 
 
-class NvmlProbe:
-    """Asks NVML; begins anew after the driver was away. Not thread-safe: one thread at a time."""
+class GpuProbe:
+    """Asks every GPU of every vendor, each for at most `limit_s`."""
 
-    def __init__(self) -> None:
-        self._nvml: ModuleType | None = None
-        self._ready = False
-        self._retry_at = 0.0
-        self._status = ""
-        self._names: dict[int, tuple[str, str]] = {}
+    def __init__(self, *vendors: Vendor, limit_s: float) -> None:
+        self._vendors = [_Asked(vendor, limit_s) for vendor in vendors]
 
-    def sample(self) -> Gpus:
-        """Return every GPU; never raises for anything that NVML or its absence does."""
-        if not self._ready and not self._begin():
-            return Gpus((), self._status)
-        nvml = self._nvml
-        assert nvml is not None  # noqa: S101 - `_begin` succeeded
+    async def sample(self) -> Gpus:
+        """Return all GPUs, numbered through in the order of the vendors."""
+        return joined(await asyncio.gather(*(vendor.sample() for vendor in self._vendors)))
+
+
+def joined(found: Iterable[Gpus]) -> Gpus:
+    """Return the GPUs of all vendors; a vendor that is just not here does not count as trouble."""
+    found = list(found)
+    samples = [sample for one in found for sample in one.samples]
+    samples = [msgspec.structs.replace(sample, index=index) for index, sample in enumerate(samples)]
+    trouble = dict.fromkeys(one.status for one in found if not one.samples and one.status not in ABSENT)
+    if trouble:
+        return Gpus(tuple(samples), "; ".join(trouble))
+    return Gpus(tuple(samples), "ok" if samples else next((one.status for one in found), NO_GPU))
+
+
+class _Asked:
+    def __init__(self, vendor: Vendor, limit_s: float) -> None:
+        self._vendor = vendor
+        self._limit_s = limit_s
+        self._count = Patient(vendor.count, limit_s=limit_s)
+        self._devices: list[Patient[GpuSample]] = []
+        self._last: dict[int, GpuSample] = {}
+
+    async def sample(self) -> Gpus:
         try:
-            count = nvml.nvmlDeviceGetCount()
-        except (nvml.NVMLError, nvml.NVMLLibraryMismatchError) as error:
-            self._end(_text(nvml, error))
-            return Gpus((), self._status)
-        samples = tuple(self._device(nvml, index) for index in range(count))
-        return Gpus(samples, "ok" if samples else "no GPU")
+            count = await self._count.answer()
+        except NoAnswerError as error:
+            return Gpus((), str(error))
+        if isinstance(count, str):
+            return Gpus((), count)
+        if not count:
+            return Gpus((), NO_GPU)
+        indices = range(min(count, MAX_GPUS))
+        for index in indices[len(self._devices) :]:
+            self._devices.append(Patient(functools.partial(self._vendor.device, index), limit_s=self._limit_s))
+        return Gpus(tuple(await asyncio.gather(*(self._ask(index) for index in indices))), "ok")
 
-    def _begin(self) -> bool:
-        if time.monotonic() < self._retry_at:
-            return False
-        self._retry_at = time.monotonic() + RETRY_S
-        if not _driver_there():
-            self._status = "no driver"
-            return False
+    async def _ask(self, index: int) -> GpuSample:
         try:
-            self._nvml = nvml = importlib.import_module("pynvml")
-        except ImportError:
-            self._status = "nvidia-ml-py is not installed"
-            return False
-        try:
-            nvml.nvmlInit()
-        except (nvml.NVMLError, nvml.NVMLLibraryMismatchError) as error:
-            self._status = _text(nvml, error)
-            return False
-        self._ready = True
-        return True
-
-    def _end(self, status: str) -> None:
-        """Forget the driver after it failed as a whole; a later sample tries to begin again."""
-        self._ready, self._status = False, status
-        nvml = self._nvml
-        if nvml is not None:
-            try:
-                nvml.nvmlShutdown()
-            except (nvml.NVMLError, nvml.NVMLLibraryMismatchError):
-                return
-
-    def _device(self, nvml: ModuleType, index: int) -> GpuSample:
-        try:
-            handle = nvml.nvmlDeviceGetHandleByIndex(index)
-            name = _field(nvml, lambda: nvml.nvmlDeviceGetName(handle)) or "GPU"
-            uuid = _field(nvml, lambda: nvml.nvmlDeviceGetUUID(handle)) or ""
-            self._names[index] = (name, uuid)
-            memory = _field(nvml, lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
-            rates = _field(nvml, lambda: nvml.nvmlDeviceGetUtilizationRates(handle))
-            celsius = _field(nvml, lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU))
-            milliwatts = _field(nvml, lambda: nvml.nvmlDeviceGetPowerUsage(handle))
-        except (nvml.NVMLError, nvml.NVMLLibraryMismatchError, UnicodeDecodeError) as error:
-            name, uuid = self._names.get(index, ("GPU", ""))
-            return GpuSample(index=index, name=name, uuid=uuid, error=_text(nvml, error))
-        return GpuSample(
-            index=index,
-            name=name,
-            uuid=uuid,
-            memory_total_bytes=None if memory is None else int(memory.total),
-            memory_used_bytes=None if memory is None else int(memory.used),
-            utilization_percent=None if rates is None else float(rates.gpu),
-            temperature_c=None if celsius is None else float(celsius),
-            power_w=None if milliwatts is None else milliwatts / 1000,
-        )
+            sample = self._last[index] = await self._devices[index].answer()
+        except NoAnswerError as error:
+            last = self._last.get(index)
+            return GpuSample(
+                index=index, name=last.name if last else "GPU", uuid=last.uuid if last else "", error=str(error)
+            )
+        return sample
 
 
-def _driver_there() -> bool:
-    """Return whether the driver's library can be loaded; the binding alone would cost 13 MB on machines without one."""
-    if sys.platform != "linux":
-        return True  # the binding knows where to look
+def top_processes(used: dict[int, int | None], names: dict[int, str]) -> tuple[GpuProcess, ...]:
+    """Return the processes that hold the most memory, of all by id, with their names.
+
+    `names` is what was found the last time: a name is looked up once, and forgotten with its process.
+    """
+    order = sorted(used, key=lambda pid: (-(used[pid] or 0), pid))[:MAX_PROCESSES]
+    known = {pid: names.get(pid) or _name(pid) for pid in order}
+    names.clear()
+    names.update(known)
+    return tuple(GpuProcess(pid=pid, name=known[pid], memory_used_bytes=used[pid]) for pid in order)
+
+
+def _name(pid: int) -> str:
+    """Return a process's name, "" for one that cannot be seen from here (in a container: those of others)."""
     try:
-        ctypes.CDLL("libnvidia-ml.so.1")
-    except OSError:
-        return False
-    return True
-
-
-def _field(nvml: ModuleType, ask: Callable[[], T]) -> T | None:
-    """Return the value, None when this device or driver does not have it; a failing device raises."""
-    try:
-        return ask()
-    except nvml.NVMLLibraryMismatchError:  # an older driver than the binding: no NVMLError
-        return None
-    except nvml.NVMLError as error:
-        if error.value in _absent(nvml):
-            return None
-        raise
-
-
-def _absent(nvml: ModuleType) -> frozenset[int]:
-    return frozenset(
-        (
-            nvml.NVML_ERROR_NOT_SUPPORTED,
-            nvml.NVML_ERROR_FUNCTION_NOT_FOUND,
-            nvml.NVML_ERROR_NO_PERMISSION,
-            nvml.NVML_ERROR_NO_DATA,
-            nvml.NVML_ERROR_NOT_FOUND,
-        )
-    )
-
-
-def _text(nvml: ModuleType, error: Any) -> str:
-    """Return an error in words that do not change with the driver."""
-    words = {
-        nvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no driver",
-        nvml.NVML_ERROR_DRIVER_NOT_LOADED: "driver not loaded",
-        nvml.NVML_ERROR_GPU_IS_LOST: "GPU lost",
-        nvml.NVML_ERROR_NO_PERMISSION: "no permission",
-        nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "driver and library differ; restart the machine",
-    }
-    return words.get(getattr(error, "value", None)) or str(error) or type(error).__name__
+        return str(psutil.Process(pid).name())
+    except (psutil.Error, OSError, ValueError):
+        return ""

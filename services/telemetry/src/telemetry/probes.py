@@ -3,32 +3,67 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from modeldeck_events.readings import DiskSample, MemorySample
 
-_NO_LIMIT = "max"
+from telemetry.cgroups import Cgroups, CpuLimit, used_cpu_s
+
+
+class CpuSample(NamedTuple):
+    """`percent` is 0..100 of what may be used, None when that cannot be told; `limit` is in processors, None: none."""
+
+    percent: float | None
+    processors: int
+    limit: float | None
 
 
 class Cpu:
-    """Share of all processors in use since the last call."""
+    """The share of the processors in use since the last call: of the cgroup's where one limits this process (its own
+    share then, whatever else the machine does), else of all.
+    """
 
-    def __init__(self) -> None:
-        self.count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        psutil.cpu_percent(interval=None)  # the first value has no beginning and means nothing
+    def __init__(self, cgroups: Cgroups | None = None, *, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._cgroups = cgroups or Cgroups()
+        self._now_s = now_s
+        self._machine = os.cpu_count() or 1
+        self._allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self._machine
+        self._before: tuple[Path, float, float] | None = None
+        self.sample()  # the first value has no beginning and means nothing
 
-    def percent(self) -> float | None:
-        """Return 0..100, None when the system does not tell."""
-        try:
-            return psutil.cpu_percent(interval=None)
-        except (OSError, psutil.Error):
+    def sample(self) -> CpuSample:
+        """Return the share since the last call."""
+        limit = self._cgroups.cpu(below=self._machine)
+        if limit is None:
+            self._before = None
+            return CpuSample(_machine_percent(), self._allowed, None)
+        return CpuSample(self._share(limit), min(limit.processors, self._allowed), limit.cpus)
+
+    def _share(self, limit: CpuLimit) -> float | None:
+        used_s, now_s = used_cpu_s(limit.folder), self._now_s()
+        before, self._before = self._before, None if used_s is None else (limit.folder, used_s, now_s)
+        if used_s is None or before is None or before[0] != limit.folder:
             return None
+        of_s, worked_s = (now_s - before[2]) * limit.cpus, used_s - before[1]
+        if of_s <= 0 or worked_s < 0:
+            return None
+        return round(min(100.0, 100 * worked_s / of_s), 1)
 
 
-def memory(proc: Path = Path("/proc/self/cgroup"), cgroups: Path = Path("/sys/fs/cgroup")) -> MemorySample | None:
-    """Return what this process may use of the RAM: the tightest cgroup v2 limit above it, else the whole machine's.
+def _machine_percent() -> float | None:
+    try:
+        return psutil.cpu_percent(interval=None)
+    except (OSError, psutil.Error):
+        return None
+
+
+def memory(cgroups: Cgroups) -> MemorySample | None:
+    """Return what this process may use of the RAM: the tightest cgroup limit above it, else the whole machine's.
 
     Used is what cannot be taken back at once: page cache is available. None when the system does not tell.
     """
@@ -37,57 +72,16 @@ def memory(proc: Path = Path("/proc/self/cgroup"), cgroups: Path = Path("/sys/fs
     except (OSError, psutil.Error):
         return None
     total, available = host.total, min(host.available, host.total)
-    group = _limited_group(proc, cgroups, below=total)
-    if group is None:
+    limit = cgroups.memory(below=total)
+    if limit is None:
         return _memory(total, total - available)
-    limit, used = group
-    return _memory(limit, max(used, limit - available))
+    return _memory(limit.limit_bytes, max(limit.used_bytes, limit.limit_bytes - available))
 
 
 def _memory(total: int, used: int) -> MemorySample:
     used = min(used, total)
     percent = round(100 * used / total, 1)
     return MemorySample(total_bytes=total, used_bytes=used, available_bytes=total - used, percent=percent)
-
-
-def _limited_group(proc: Path, cgroups: Path, *, below: int) -> tuple[int, int] | None:
-    """Return limit and use of the cgroup whose limit is the smallest (kernel: cgroup-v2.rst, memory.max)."""
-    try:
-        own = next(line[3:].strip() for line in proc.read_text().splitlines() if line.startswith("0::"))
-    except (OSError, StopIteration):
-        return None
-    folder, found = cgroups / own.strip("/"), None
-    while folder.is_relative_to(cgroups):
-        limit = _number(folder / "memory.max")
-        if limit is not None and 0 < limit < below:
-            used = _used(folder)
-            if used is not None:
-                below, found = limit, (limit, used)
-        if folder == cgroups:
-            break
-        folder = folder.parent
-    return found
-
-
-def _used(folder: Path) -> int | None:
-    """Return what the group holds less what the kernel can take back: its file pages and reclaimable slab."""
-    current = _number(folder / "memory.current")
-    if current is None:
-        return None
-    try:
-        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        cache = sum(int(stat.get(name, 0)) for name in ("inactive_file", "active_file", "slab_reclaimable"))
-    except (OSError, ValueError):
-        cache = 0
-    return max(0, current - cache)
-
-
-def _number(file: Path) -> int | None:
-    try:
-        text = file.read_text().strip()
-        return None if text == _NO_LIMIT else int(text)
-    except (OSError, ValueError):
-        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,16 @@ import structlog
 from modeldeck_events.readings import DiskSample, HostSample
 
 from telemetry import probes
+from telemetry.cgroups import Cgroups
 from telemetry.gpus import Gpus
 from telemetry.patience import NoAnswerError, Patient
 from telemetry.probes import Volume
+from telemetry.throughput import Throughput
 
 FIRST_S = 0.25
 """The first sample comes this soon: a CPU share needs some time to be a share of."""
 ANSWER_S = 1.0
+"""What has not answered by then is said to give no answer, and the rest goes out."""
 _log = structlog.get_logger(__name__)
 
 Publish = Callable[[HostSample], Awaitable[None]]
@@ -36,17 +39,19 @@ class Sampler:
         pool: str,
         interval_s: float,
         volumes: Sequence[Path],
-        gpus: Callable[[], Gpus],
+        gpus: Callable[[], Awaitable[Gpus]],
     ) -> None:
         self._publish = publish
         self._host = host
         self._pool = pool
         self._interval_s = interval_s
         self._volumes = tuple(volumes)
-        limit_s = min(ANSWER_S, interval_s)
+        limit_s = patience_s(interval_s)
         self._disks = [Patient(functools.partial(probes.volume, path), limit_s=limit_s) for path in volumes]
-        self._gpus = Patient(gpus, limit_s=limit_s)
-        self._cpu = probes.Cpu()
+        self._gpus = gpus
+        self._cgroups = Cgroups()
+        self._cpu = probes.Cpu(self._cgroups)
+        self._throughput = Throughput()
         self._said: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -61,15 +66,19 @@ class Sampler:
     async def sample(self) -> HostSample:
         """Return one sample."""
         disks, gpus = await asyncio.gather(self._sample_disks(), self._sample_gpus())
+        cpu = self._cpu.sample()
         return HostSample(
             host=self._host,
             pool=self._pool,
             at=datetime.now(UTC),
             interval_s=self._interval_s,
-            cpu_percent=self._cpu.percent(),
-            cpu_count=self._cpu.count,
-            memory=probes.memory(),
+            cpu_percent=cpu.percent,
+            cpu_count=cpu.processors,
+            cpu_limit=cpu.limit,
+            memory=probes.memory(self._cgroups),
             disks=disks,
+            disk_io=self._throughput.disks(),
+            network=self._throughput.network(),
             gpus=gpus.samples,
             gpu_status=gpus.status,
         )
@@ -93,10 +102,7 @@ class Sampler:
         return volume
 
     async def _sample_gpus(self) -> Gpus:
-        try:
-            gpus = await self._gpus.answer()
-        except NoAnswerError as error:
-            gpus = Gpus((), str(error))
+        gpus = await self._gpus()
         self._say("GPUs", gpus.status)
         for gpu in gpus.samples:
             self._say(f"GPU {gpu.index}", gpu.error or "ok")
@@ -107,6 +113,11 @@ class Sampler:
         before, self._said[what] = self._said.get(what), status
         if before != status and (status != "ok" or before is not None):
             _log.info("probe", probe=what, status=status)
+
+
+def patience_s(interval_s: float) -> float:
+    """Return how long a sample waits for a probe: half an interval at most, so that samples stay evenly spaced."""
+    return min(ANSWER_S, interval_s / 2)
 
 
 def next_due(due: float, now: float, interval_s: float) -> float:
