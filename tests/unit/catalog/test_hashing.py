@@ -44,7 +44,8 @@ class Deck:
         self.downloads = DownloadsFold("p")
         self.walked = asyncio.Event()
         self.walked.set()
-        self.hasher = Hasher(store, self.fold, self.downloads, self.roots, walked=self.walked)
+        self.walking = False
+        self.hasher = Hasher(store, self.fold, self.downloads, self)
         subjects = (*self.fold.subjects, self.downloads.subjects)
         self.projector = Projector(store, (self.fold, self.downloads), subjects=subjects)
 
@@ -255,6 +256,18 @@ async def test_an_outage_of_the_log_loses_no_work(deck: Deck, reads: Reads) -> N
         deck.store.available = True
         await until(lambda: deck.fold.sha256("a.bin") is not None)
     assert set(reads.paths) == {"a.bin"}
+
+
+async def test_while_folders_are_walked_nothing_is_read(deck: Deck, reads: Reads) -> None:
+    deck.put("a.bin", b"a")
+    deck.put("b.bin", b"b")
+    async with deck.running():
+        deck.walking = True
+        await deck.find("a.bin")
+        await asyncio.sleep(0.3)  # a slice more than once: nothing tells that nothing happens
+        assert reads.paths == []
+        deck.walking = False
+        await until(lambda: deck.fold.sha256("a.bin") is not None)
 
 
 def wanted(root: Path, path: str, seq: int = 1) -> Wanted:

@@ -54,7 +54,7 @@ def build(settings: Settings) -> Service:
         marker=RootMarker(settings.folder / "models-folder.json"),
     )
     finished, downloaded = FinishedFiles(settings.pool, watch.look_at), DownloadsFold(settings.pool)
-    hasher = Hasher(service.store, files, downloaded, watch.roots, walked=watch.walked)
+    hasher = Hasher(service.store, files, downloaded, watch)
     templates, loaders = TemplatesFold(settings.pool), Loaders(settings.loaders_file)
     roots = [Root(name, folder) for name, folder in settings.templates.items()]
     own_root = None if settings.template_dirs else roots[0].folder

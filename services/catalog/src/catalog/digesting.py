@@ -65,13 +65,17 @@ class _Reading:
 class Worker:
     """Hashes one file after the other; a file that is begun goes on where it was after an urgent one.
 
-    `known` returns a hash that is known for a path with this stamp, be it of another name of the same file.
+    `known` returns a hash that is known for a path with this stamp, be it of another name of the same file. `pause` is
+    asked after each chunk and ends the slice.
     """
 
-    def __init__(self, known: Callable[[str, Stamp], Known | None]) -> None:
+    def __init__(
+        self, known: Callable[[str, Stamp], Known | None], *, pause: Callable[[], bool] = lambda: False
+    ) -> None:
         self.stopping = False
         """Set from anywhere: ends the slice with the chunk that is being read."""
         self._known = known
+        self._pause = pause
         self._open: list[_Reading] = []
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
 
@@ -95,7 +99,7 @@ class Worker:
                 self._begin(roots, waiting, others, finished)
             else:
                 self._go_on(self._open[-1], finished)
-            if time.monotonic() >= ends:
+            if time.monotonic() >= ends or self._pause():
                 break
         return finished, bool(self._open or waiting or others)
 

@@ -13,8 +13,9 @@ import functools
 import itertools
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
 import structlog
 from modeldeck_events import modelfiles
@@ -33,6 +34,7 @@ from catalog.states import Append, ModelFilesFold
 SLICE_S = 0.25
 DUTY = 0.25
 """The share of the time that hashing may take while a download runs."""
+PAUSE_S = 0.05
 LOOK_S = 1.0
 """So often it is looked whether there is something to hash, and at most so long a hash waits for its fact ..."""
 TOGETHER = 100
@@ -43,23 +45,25 @@ MAX_TOLD = 20
 _log = structlog.get_logger(__name__)
 
 
-class Hasher:
-    """Hashes the files of a pool that have no hash yet. `roots` returns where they lie; it begins after `walked`."""
+class Finder(Protocol):
+    """Who finds the files, which goes before hashing them."""
 
-    def __init__(
-        self,
-        store: EventStore,
-        fold: ModelFilesFold,
-        downloads: DownloadsFold,
-        roots: Callable[[], Awaitable[Roots]],
-        *,
-        walked: asyncio.Event,
-    ) -> None:
+    walked: asyncio.Event
+    walking: bool
+
+    async def roots(self) -> Roots:
+        """Return where the files lie."""
+        ...
+
+
+class Hasher:
+    """Hashes the files of a pool that have no hash yet: after the first walk, and not while folders are walked."""
+
+    def __init__(self, store: EventStore, fold: ModelFilesFold, downloads: DownloadsFold, finder: Finder) -> None:
         self._store = store
         self._fold = fold
         self._downloads = downloads
-        self._roots = roots
-        self._walked = walked
+        self._finder = finder
         self._wanted: dict[str, None] = {}
         self._order: deque[Wanted] = deque()
         self._ordered_for = -1
@@ -84,18 +88,22 @@ class Hasher:
 
     async def run(self) -> None:
         """Hash for ever; ends within one slice when it is cancelled."""
-        await self._walked.wait()  # finding files goes before hashing them
-        worker = self._worker = Worker(self._known)
+        await self._finder.walked.wait()
+        worker = self._worker = Worker(self._known, pause=lambda: self._finder.walking)
         executor = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=be_modest)
         loop = asyncio.get_running_loop()
         said_at = time.monotonic()
         try:
             while True:
+                while self._finder.walking:  # noqa: ASYNC110 - a walk takes a moment and announces nothing
+                    await asyncio.sleep(PAUSE_S)
                 self._wake.clear()
                 self._put_in_order()
                 began = time.monotonic()
                 urgent = self._take_wanted()
-                slice_ = functools.partial(worker.slice, await self._roots(), urgent, self._order, budget_s=SLICE_S)
+                slice_ = functools.partial(
+                    worker.slice, await self._finder.roots(), urgent, self._order, budget_s=SLICE_S
+                )
                 finished, more = await loop.run_in_executor(executor, slice_)
                 took_s = time.monotonic() - began
                 self._note(finished, urgent)

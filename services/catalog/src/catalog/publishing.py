@@ -12,7 +12,7 @@ from modeldeck_events.store import Entry, EventStore, Meta
 
 from catalog.states import Append
 
-TOGETHER = 200
+TOGETHER = 500
 """So many facts are appended with one write to the disk; one by one, 20,000 files would take ten seconds."""
 WINDOW = 64
 """So many appends are under way together where one of such a batch was refused."""

@@ -70,6 +70,8 @@ class Watch:
         self.skipped_count = 0
         self.walked = asyncio.Event()
         """Set once one whole walk of every folder that can be read is through and in the log."""
+        self.walking = False
+        """Whether the folders are compared with the log right now."""
         self._store = store
         self._fold = fold
         self._source = roots
@@ -142,6 +144,13 @@ class Watch:
 
         Raises UnavailableError when the log is away.
         """
+        self.walking = True
+        try:
+            return await self._check()
+        finally:
+            self.walking = False
+
+    async def _check(self) -> float:
         began = time.monotonic()
         known_roots = {prefix_of(known.path) for known in self._fold.files.live()}
         roots, found, surveyed = await asyncio.to_thread(self._walk, self._named(), known_roots)
