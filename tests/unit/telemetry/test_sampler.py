@@ -13,8 +13,10 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from modeldeck_events.readings import GpuSample, HostSample
+from modeldeck_events.readings import DiskSample, GpuSample, HostSample
+from telemetry import probes
 from telemetry.gpus import Gpus
+from telemetry.probes import Volume
 from telemetry.sampler import Sampler, next_due
 
 NO_GPUS = Gpus((), "no driver")
@@ -106,6 +108,31 @@ async def test_a_stuck_disk_leaves_the_rest_alone(tmp_path: Path, monkeypatch: p
     assert collected.samples[-1].disks[0].error is None
     spans = [(b.at - a.at).total_seconds() for a, b in itertools.pairwise(collected.samples)]
     assert min(spans) > 0.05
+
+
+async def test_volumes_of_further_models_come_and_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which device a folder is on is the system's to say, so it is played."""
+    devices = {"a": 1, "b": 2, "c": 1}
+    monkeypatch.setattr(
+        probes, "volume", lambda path: Volume(DiskSample(path=str(path), percent=1.0), devices[path.name])
+    )
+    mounts = [Path("/a"), Path("/b"), Path("/c")]
+
+    async def ask() -> Gpus:
+        return NO_GPUS
+
+    sampler = Sampler(
+        Collected().publish,
+        host="h",
+        pool="p",
+        interval_s=1,
+        volumes=(Path("/models/a"),),
+        gpus=ask,
+        mounts=lambda: mounts,
+    )
+    assert [disk.path for disk in (await sampler.sample()).disks] == ["/models/a", "/b"]
+    mounts.clear()
+    assert [disk.path for disk in (await sampler.sample()).disks] == ["/models/a"]
 
 
 async def test_a_failing_disk_is_an_error_in_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from telemetry.comfyui_client import source_of
 from telemetry.generation_log import GenerationLog, Generations
 from telemetry.gpus import GpuProbe
 from telemetry.host_facts import HostLog, HostState
+from telemetry.mounts import Mounts
 from telemetry.nvidia import Nvidia
 from telemetry.sampler import Sampler, patience_s
 from telemetry.settings import Settings
@@ -28,8 +29,8 @@ def build(settings: Settings) -> Service:
     host = socket.gethostname() or "localhost"
     subject = readings.host_subject(host)
 
-    state = HostState(host)
-    projector = service.folds([state], subjects=[state.subject])
+    state, mounts = HostState(host), Mounts(settings.pool)
+    projector = service.folds([state, mounts], subjects=[state.subject, mounts.subject])
     log = HostLog(service.store, state)
 
     async def publish(sample: HostSample) -> None:
@@ -44,6 +45,7 @@ def build(settings: Settings) -> Service:
         interval_s=settings.sample_interval_s,
         volumes=(settings.models, settings.data_dir),
         gpus=GpuProbe(Nvidia(), Amd(), limit_s=patience_s(settings.sample_interval_s)).sample,
+        mounts=lambda: mounts.paths,
     )
     service.task(sampler.run, name="sample the host")
     if settings.comfyui_url:

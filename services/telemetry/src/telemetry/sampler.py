@@ -29,7 +29,10 @@ Publish = Callable[[HostSample], Awaitable[None]]
 
 
 class Sampler:
-    """Samples this host; `volumes` are the folders whose disks matter, the models folder first."""
+    """Samples this host; `volumes` are the folders whose disks matter, the models folder first.
+
+    `mounts` returns, at any time, where further volumes begin that hold models.
+    """
 
     def __init__(  # noqa: PLR0913 - by keyword, from the composition root only
         self,
@@ -40,14 +43,15 @@ class Sampler:
         interval_s: float,
         volumes: Sequence[Path],
         gpus: Callable[[], Awaitable[Gpus]],
+        mounts: Callable[[], Sequence[Path]] = tuple,
     ) -> None:
         self._publish = publish
         self._host = host
         self._pool = pool
         self._interval_s = interval_s
         self._volumes = tuple(volumes)
-        limit_s = patience_s(interval_s)
-        self._disks = [Patient(functools.partial(probes.volume, path), limit_s=limit_s) for path in volumes]
+        self._mounts = mounts
+        self._disks: dict[Path, Patient[Volume]] = {}
         self._gpus = gpus
         self._cgroups = Cgroups()
         self._cpu = probes.Cpu(self._cgroups)
@@ -85,13 +89,18 @@ class Sampler:
 
     async def _sample_disks(self) -> tuple[DiskSample, ...]:
         """Return one sample per volume; a folder on the same volume as an earlier one adds nothing."""
-        found = await asyncio.gather(*(self._ask_disk(*pair) for pair in zip(self._volumes, self._disks, strict=True)))
+        paths = tuple(dict.fromkeys((*self._volumes, *self._mounts())))
+        self._disks = {path: self._disks.get(path) or self._disk(path) for path in paths}
+        found = await asyncio.gather(*(self._ask_disk(path, disk) for path, disk in self._disks.items()))
         samples, devices = [], set()
         for volume in found:
             if volume.device is None or volume.device not in devices:
                 samples.append(volume.sample)
             devices.add(volume.device)
         return tuple(samples)
+
+    def _disk(self, path: Path) -> Patient[Volume]:
+        return Patient(functools.partial(probes.volume, path), limit_s=patience_s(self._interval_s))
 
     async def _ask_disk(self, path: Path, disk: Patient[Volume]) -> Volume:
         try:
