@@ -12,18 +12,6 @@ from tests.support.workflows import loading
 FILES = 3000
 
 
-async def facts(shop: Workshop) -> list[dict[str, Any]]:
-    """Return the whole log."""
-    found: list[dict[str, Any]] = []
-    after = 0
-    while True:
-        page = await shop.get(f"/events?after={after}&limit=200")
-        found += page["events"]
-        after = page["seq"]
-        if not page["more"]:
-            return found
-
-
 async def test_an_inventory_that_is_killed_again_and_again_tells_each_file_once(tmp_path: Path) -> None:
     content = model("many", 600)
     async with workshop(tmp_path) as shop:
@@ -38,7 +26,7 @@ async def test_an_inventory_that_is_killed_again_and_again_tells_each_file_once(
             await live.until(lambda states: states["models"]["total"] > 0)
             await shop.product.kill("catalog")
             await live.until(lambda states: states["models"]["total"] == FILES, 60.0)
-        log = await facts(shop)
+        log = await shop.log()
         found = Counter(entry["data"]["path"] for entry in log if entry["type"] == "modeldeck.modelfile.found.v1")
         assert len(found) == FILES
         assert set(found.values()) == {1}, found.most_common(3)
@@ -72,7 +60,7 @@ async def test_installing_what_is_missing_survives_a_killed_catalog_and_gateway(
         await shop.product.kill("catalog")
         await shop.product.wait_ready()
         assert await boards(shop) == before
-        log = await facts(shop)
+        log = await shop.log()
         found = Counter(entry["data"]["path"] for entry in log if entry["type"] == "modeldeck.modelfile.found.v1")
         assert set(found.values()) == {1}
         scanned = Counter(entry["data"]["template_id"] for entry in log if "template.scanned" in entry["type"])

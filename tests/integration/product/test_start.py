@@ -36,10 +36,10 @@ async def test_all_shipped_workflows_are_served_soon_after_the_start_and_after_a
                 5.0,
             )
             print(f"an edit shown after {took_s:.2f} s")
-        seq = (await shop.get("/system/health"))["seq"]
+        seq = (await shop.log())[-1]["seq"]
         await shop.product.kill("catalog")
         await shop.product.wait_ready()
         again = await shop.get("/workflows/templates")
         assert again["total"] == 644
-        types = [event["type"] for event in (await shop.get(f"/events?after={seq}&limit=200"))["events"]]
+        types = [entry["type"] for entry in await shop.log(seq)]
         assert not [kind for kind in types if kind.startswith("modeldeck.template.")], "what is known is not told again"

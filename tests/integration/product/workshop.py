@@ -72,6 +72,16 @@ class Workshop:
         """Install a lock file, once the files that might be those it names are hashed."""
         return await _hashed(lambda: self.client.post(f"{API}/workflows/lock/install", json=lock))
 
+    async def log(self, after: int = 0) -> list[State]:
+        """Return the log's entries after a sequence, to its present end."""
+        found: list[State] = []
+        while True:
+            page = await self.get(f"/events?after={after}&limit=200")
+            found += page["events"]
+            after = page["seq"]
+            if not page["more"]:
+                return found
+
     @contextlib.asynccontextmanager
     async def live(self, *topics: str) -> AsyncIterator[Live]:
         """Follow state topics for the length of a block."""
