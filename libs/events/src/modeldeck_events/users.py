@@ -1,4 +1,4 @@
-"""Facts about the people who use the dashboard, and about their tokens. Subject `evt.user.<user id>`."""
+"""Facts about the people who use the dashboard, their tokens and their sessions. Subject `evt.user.<user id>`."""
 
 from __future__ import annotations
 
@@ -78,10 +78,22 @@ class TokenRevoked(UserEvent, frozen=True, kw_only=True):
     token_id: str
 
 
+class SessionEnded(UserEvent, frozen=True, kw_only=True):
+    """The user signed out: every gateway refuses the session's cookie, which ends by itself at `expires_at`.
+
+    `session_id` names the session and opens nothing: a cookie is worth something by its signature.
+    """
+
+    TYPE: ClassVar[str] = "modeldeck.user.session-ended.v1"
+    session_id: str
+    expires_at: datetime
+
+
 EVENTS: tuple[type[UserEvent], ...] = (
     ActivityCleared,
     DashboardArranged,
     DashboardReset,
+    SessionEnded,
     SettingsChanged,
     TokenIssued,
     TokenRevoked,

@@ -1,8 +1,9 @@
-"""What each user chose: the arrangement of the home board, settings, personal tokens (by their hashes)."""
+"""What each user chose: the arrangement of the home board, settings, personal tokens (by their hashes); who left."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
 from modeldeck_events.store import Record
@@ -10,6 +11,7 @@ from modeldeck_events.users import (
     DashboardArranged,
     DashboardReset,
     Scope,
+    SessionEnded,
     SettingsChanged,
     TokenIssued,
     TokenRevoked,
@@ -21,6 +23,8 @@ from gateway.boards import words
 from gateway.boards.board import Json, known
 
 COLUMNS = 4
+MAX_ENDED = 10_000
+"""So many ended sessions are remembered; of more, those that end by themselves first are forgotten."""
 DEFAULT_LAYOUT: tuple[WidgetPlace, ...] = (
     WidgetPlace(widget="active-tasks", x=0, y=0, w=2, h=2),
     WidgetPlace(widget="project-progress", x=2, y=0, w=2, h=2),
@@ -64,15 +68,17 @@ class _User(msgspec.Struct, kw_only=True, omit_defaults=True):
 class _Saved(msgspec.Struct):
     users: dict[str, _User] = {}
     tokens: dict[str, Token] = {}
+    ended: dict[str, datetime] = {}
 
 
 class Users:
-    """The users by id, and all valid tokens by their id."""
+    """The users by id, all tokens that were not revoked, and the sessions that ended before their time."""
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self) -> None:
         self._saved = _Saved()
+        self._by_hash: dict[str, Token] = {}
 
     def apply(self, record: Record) -> bool:
         """Fold one fact of a user."""
@@ -91,7 +97,7 @@ class Users:
             case SettingsChanged():
                 user.settings = event.settings
             case TokenIssued():
-                self._saved.tokens[event.token_id] = Token(
+                token = Token(
                     user_id=event.user_id,
                     token_id=event.token_id,
                     name=event.name,
@@ -101,8 +107,15 @@ class Users:
                     created_at=record.time,
                     expires_at=event.expires_at,
                 )
+                self._saved.tokens[event.token_id] = self._by_hash[event.sha256] = token
             case TokenRevoked():
-                self._saved.tokens.pop(event.token_id, None)
+                revoked = self._saved.tokens.pop(event.token_id, None)
+                if revoked is not None:
+                    self._by_hash.pop(revoked.sha256, None)
+            case SessionEnded():
+                ended = self._saved.ended | {event.session_id: event.expires_at}
+                lasting = [item for item in ended.items() if item[1] > record.time]
+                self._saved.ended = dict(sorted(lasting, key=itemgetter(1))[-MAX_ENDED:])
             case _:
                 return False
         return True
@@ -148,7 +161,15 @@ class Users:
 
     def by_hash(self, sha256: str) -> Token | None:
         """Return the token with this hash that was not revoked; it may have expired."""
-        return next((token for token in self._saved.tokens.values() if token.sha256 == sha256), None)
+        return self._by_hash.get(sha256)
+
+    def all_tokens(self) -> list[Token]:
+        """Return the tokens of all users, the oldest first."""
+        return list(self._saved.tokens.values())
+
+    def session_ended(self, session_id: str) -> bool:
+        """Tell whether the user of this session signed out."""
+        return session_id in self._saved.ended
 
     def state(self) -> Json:
         """Return how many there are: what one user chose is shown to nobody else, so no topic has it."""
@@ -157,6 +178,7 @@ class Users:
     def reset(self) -> None:
         """Forget everything."""
         self._saved = _Saved()
+        self._by_hash = {}
 
     def dump(self) -> bytes:
         """Return everything folded."""
@@ -165,3 +187,4 @@ class Users:
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote."""
         self._saved = msgspec.json.decode(data, type=_Saved)
+        self._by_hash = {token.sha256: token for token in self._saved.tokens.values()}
