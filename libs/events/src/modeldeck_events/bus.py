@@ -71,8 +71,11 @@ class Bus:
         except UNREADABLE as error:
             raise UnavailableError(f"the service {name} answered something else than a reply: {error}") from error
 
-    async def publish_reading(self, subject: str, reading: Reading, *, latest_only: bool = False) -> None:
-        """Publish a measurement; with `latest_only` it replaces all earlier ones of its subject.
+    async def publish_reading(
+        self, subject: str, reading: Reading, *, latest_only: bool = False, ttl_s: int | None = None
+    ) -> None:
+        """Publish a measurement; with `latest_only` it replaces all earlier ones of its subject, with `ttl_s` it is
+        forgotten after so many seconds.
 
         While NATS is away the reading is dropped: a newer one will come, and the newest counts.
         """
@@ -87,6 +90,8 @@ class Bus:
         }
         if latest_only:
             headers["Nats-Rollup"] = "sub"
+        if ttl_s is not None:
+            headers["Nats-TTL"] = str(ttl_s)
         try:
             await self.nc.publish(subject, registry.encode(reading), headers=headers)
         except (nats.errors.Error, OSError) as error:

@@ -8,6 +8,12 @@ from typing import ClassVar, Literal
 from modeldeck_events import subjects
 from modeldeck_events.message import Message, Reading
 
+HISTORY_STEP_S = 10.0
+"""Of a host's samples one in so many seconds is kept for an hour, the others for SHORT_LIFE_S: at 2 s the whole hour of
+a host with eight GPUs would take a quarter of what READINGS may hold.
+"""
+SHORT_LIFE_S = 30
+
 
 class DownloadProgress(Reading, frozen=True, kw_only=True):
     """Where a running download stands; published with a rollup header so only the newest is kept, at most 4 a second.
@@ -114,6 +120,11 @@ class HostSample(Reading, frozen=True, kw_only=True):
     cpu_limit: float | None = None
     network: NetworkSample | None = None
     disk_io: DiskIoSample | None = None
+
+
+def is_kept(sample: HostSample, last: datetime | None) -> bool:
+    """Tell whether a sample is one for the history, when the last such one was at `last`; clocks may jump."""
+    return last is None or abs((sample.at - last).total_seconds()) >= HISTORY_STEP_S - sample.interval_s / 2
 
 
 READINGS: tuple[type[Reading], ...] = (DownloadProgress, HostSample)

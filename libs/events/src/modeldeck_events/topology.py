@@ -62,6 +62,7 @@ def streams(*, replicas: int = 1) -> tuple[StreamConfig, ...]:
             max_bytes=32 * _MIB,
             max_age=MAX_READING_AGE_S,
             allow_rollup_hdrs=True,
+            allow_msg_ttl=True,  # most of a host's samples live for seconds, some for an hour: see readings.is_kept
             duplicate_window=DUPLICATE_WINDOW_S,
             num_replicas=replicas,
         ),

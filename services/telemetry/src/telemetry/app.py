@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 
-from modeldeck_events import generations, readings
+from modeldeck_events import generations
 from modeldeck_events.message import Reading
 from modeldeck_events.readings import HostSample
 from modeldeck_events.runtime import Service
@@ -14,6 +14,7 @@ from modeldeck_events.settings import SettingsError, load
 from telemetry.amd import Amd
 from telemetry.comfyui import Watcher
 from telemetry.comfyui_client import source_of
+from telemetry.feed import Feed
 from telemetry.generation_log import GenerationLog, Generations
 from telemetry.gpus import GpuProbe
 from telemetry.host_facts import HostLog, HostState
@@ -27,14 +28,13 @@ def build(settings: Settings) -> Service:
     """Return the telemetry service, ready to run."""
     service = Service("telemetry", settings)
     host = socket.gethostname() or "localhost"
-    subject = readings.host_subject(host)
 
     state, mounts = HostState(host), Mounts(settings.pool)
     projector = service.folds([state, mounts], subjects=[state.subject, mounts.subject])
-    log = HostLog(service.store, state)
+    log, feed = HostLog(service.store, state), Feed(service.bus.publish_reading, host)
 
     async def publish(sample: HostSample) -> None:
-        await service.bus.publish_reading(subject, sample)
+        await feed.publish(sample)
         if projector.caught_up.is_set():
             await log.note(sample)
 
