@@ -128,8 +128,15 @@ export function Waiting({ what, lines, onRetry }: { what: string; lines?: number
   return <Loading what={what} {...(lines ? { lines } : {})} />;
 }
 
-/** One broken widget must not take the page along. */
-export class Boundary extends Component<{ title: string; children: ReactNode }, { error: Error | undefined }> {
+interface BoundaryProps {
+  title: string;
+  /** Instead of only rendering again. */
+  onRetry?: () => void;
+  children: ReactNode;
+}
+
+/** One broken widget must not take the page along, nor one broken page the product. */
+export class Boundary extends Component<BoundaryProps, { error: Error | undefined }> {
   override state: { error: Error | undefined } = { error: undefined };
 
   static getDerivedStateFromError(error: Error): { error: Error } {
@@ -144,7 +151,7 @@ export class Boundary extends Component<{ title: string; children: ReactNode }, 
     if (!this.state.error) return this.props.children;
     return (
       <section className="card section" aria-label={this.props.title}>
-        <Failure onRetry={() => this.setState({ error: undefined })}>
+        <Failure onRetry={this.props.onRetry ?? (() => this.setState({ error: undefined }))}>
           “{this.props.title}” could not be shown: {this.state.error.message}
         </Failure>
       </section>

@@ -60,6 +60,7 @@ beforeEach(() => {
     },
     random: () => 0,
   });
+  feed.want(["queue", "presets", "resources"]);
   feed.retry();
 });
 

@@ -1,5 +1,5 @@
 import { mergePatch } from "./merge";
-import { STATE_TOPICS, type ActivityEntry, type TopicName } from "./types";
+import type { ActivityEntry, TopicName } from "./types";
 
 /**
  * - `connecting`: nothing was received yet;
@@ -37,8 +37,6 @@ export interface FeedOptions {
   random?: () => number;
 }
 
-const STREAM = `/api/v1/stream?topics=${[...STATE_TOPICS, "activity"].join(",")}`;
-const STATE = `/api/v1/state?topics=${STATE_TOPICS.join(",")}`;
 const DEFAULT_HEARTBEAT_MS = 10_000;
 const SILENT_HEARTBEATS = 2.5;
 const POLL_MS = 10_000;
@@ -55,7 +53,8 @@ export function backoff(attempt: number, random: number): number {
 
 /**
  * One live connection to the gateway that mends itself: it reopens after errors and silence, goes on after the last id,
- * and polls the state while there is no stream. It keeps the present state of each topic for whoever joins later.
+ * and polls the state while there is no stream. It follows the topics that were wanted last, and keeps the present
+ * state of each for whoever joins later.
  */
 export class Feed {
   readonly topics = new Map<TopicName, { data: unknown; at: number }>();
@@ -69,6 +68,9 @@ export class Feed {
   #liveSince = 0;
   #attempt = 0;
   #failuresWithId = 0;
+  #wanted: readonly TopicName[] = [];
+  /** The topics of the stream that is open. */
+  #followed: ReadonlySet<TopicName> = new Set();
   #pending = new Set<TopicName>();
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   #reopen: ReturnType<typeof setTimeout> | undefined;
@@ -83,6 +85,12 @@ export class Feed {
       random: Math.random,
       ...options,
     };
+  }
+
+  /** Follow these topics. One that is no longer wanted is followed until the stream is opened again. */
+  want(topics: Iterable<TopicName>): void {
+    this.#wanted = [...topics].sort();
+    if (this.#source && !this.#wanted.every((topic) => this.#followed.has(topic))) this.#open();
   }
 
   /** Connect now; also after signing in, or when the network is back. */
@@ -107,8 +115,11 @@ export class Feed {
 
   #open(): void {
     this.#source?.close();
-    this.#pending = new Set(STATE_TOPICS);
-    const url = this.#lastId ? `${STREAM}&last_event_id=${encodeURIComponent(this.#lastId)}` : STREAM;
+    this.#followed = new Set(this.#wanted);
+    this.#pending = new Set(this.#wanted);
+    for (const topic of this.topics.keys()) if (!this.#followed.has(topic)) this.topics.delete(topic);
+    const stream = `/api/v1/stream?topics=${[...this.#wanted, "activity"].join(",")}`;
+    const url = this.#lastId ? `${stream}&last_event_id=${encodeURIComponent(this.#lastId)}` : stream;
     const source = this.#options.openSource(url);
     this.#source = source;
     const on = (type: string, handle: (data: Record<string, unknown>) => void) => {
@@ -152,7 +163,7 @@ export class Feed {
 
   #onState(kind: "snapshot" | "delta", message: Record<string, unknown>): void {
     const topic = message["topic"] as TopicName;
-    if (!STATE_TOPICS.includes(topic)) return;
+    if (!this.#followed.has(topic)) return;
     if (kind === "delta" && this.#pending.has(topic)) return this.#fail("error");
     this.#keep(kind, topic, message["data"]);
     this.#pending.delete(topic);
@@ -217,12 +228,13 @@ export class Feed {
   async #pollState(): Promise<void> {
     clearTimeout(this.#poll);
     this.#polling?.abort();
+    const topics = this.#wanted;
     const abort = new AbortController();
     this.#polling = abort;
     this.#polledAt = Date.now();
     const timeout = setTimeout(() => abort.abort(), POLL_TIMEOUT_MS);
     try {
-      const response = await this.#options.fetchState(STATE, abort.signal);
+      const response = await this.#options.fetchState(`/api/v1/state?topics=${topics.join(",")}`, abort.signal);
       if (response.status === 401) {
         this.stop();
         this.topics.clear();
@@ -232,7 +244,7 @@ export class Feed {
       if (response.ok) {
         const body = (await response.json()) as Record<string, unknown>;
         if (this.#polling !== abort) return;
-        for (const topic of STATE_TOPICS) if (topic in body) this.#keep("snapshot", topic, body[topic]);
+        for (const topic of topics) if (topic in body) this.#keep("snapshot", topic, body[topic]);
         this.#setPhase("stale");
         // The gateway answers again: do not sit out a long backoff.
         this.#attempt = 0;

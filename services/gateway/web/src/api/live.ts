@@ -1,4 +1,5 @@
 import { Feed, type FeedMessage, type Status } from "./feed";
+import type { TabMessage } from "./hub.worker";
 import { mergePatch } from "./merge";
 import type { ActivityEntry, TopicName, Topics } from "./types";
 
@@ -33,6 +34,9 @@ const MAX_ENTRIES = 100;
 /** A change that the server accepted must be in the stream by then; after that the stream alone counts. */
 const OVERLAY_GRACE_MS = 1_000;
 
+/** A topic that nobody shows any more is kept this long: people go back and forth between pages. */
+const LINGER_MS = 10_000;
+
 /** What the server said, with what the person asked for and the server has not answered yet laid over it. */
 export class LiveStore {
   #server: LiveState = { status: { phase: "connecting", since: Date.now() }, topics: {}, entries: [], generation: 0 };
@@ -40,6 +44,9 @@ export class LiveStore {
   #overlays = new Set<Overlay>();
   #listeners = new Set<() => void>();
   #notifying = false;
+  #followers = new Map<TopicName, number>();
+  #onWanted: ((topics: readonly TopicName[]) => void) | undefined;
+  #telling = false;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -47,6 +54,45 @@ export class LiveStore {
   };
 
   readonly view = (): LiveState => this.#view;
+
+  /** Want a topic until the returned function is called; it may then be forgotten. */
+  follow(topic: TopicName): () => void {
+    const count = this.#followers.get(topic);
+    this.#followers.set(topic, (count ?? 0) + 1);
+    if (count === undefined) this.#tell();
+    let done = false;
+    return () => {
+      if (done) return;
+      done = true;
+      this.#followers.set(topic, (this.#followers.get(topic) ?? 1) - 1);
+      setTimeout(() => this.#forget(topic), LINGER_MS);
+    };
+  }
+
+  /** Have the wanted topics told now (when there are any) and whenever they change. */
+  onWanted(listener: ((topics: readonly TopicName[]) => void) | undefined): void {
+    this.#onWanted = listener;
+    if (this.#followers.size > 0) this.#tell();
+  }
+
+  #forget(topic: TopicName): void {
+    if (this.#followers.get(topic) !== 0) return;
+    this.#followers.delete(topic);
+    const { [topic]: _, ...topics } = this.#server.topics;
+    this.#server = { ...this.#server, topics };
+    this.#changed();
+    this.#tell();
+  }
+
+  /** What one rendering wants becomes one message. */
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    setTimeout(() => {
+      this.#telling = false;
+      this.#onWanted?.([...this.#followers.keys()]);
+    });
+  }
 
   apply(message: FeedMessage): void {
     const before = this.#server;
@@ -158,7 +204,7 @@ export function connect(store: LiveStore): Connection {
     // Closing connections while the page goes away is no outage.
     if (!leaving) store.apply(message);
   };
-  let connection = typeof SharedWorker === "undefined" ? own(emit) : shared(emit, () => (connection = own(emit)));
+  let connection = typeof SharedWorker === "undefined" ? own(store, emit) : shared(store, emit, () => (connection = own(store, emit)));
   const onHide = () => {
     leaving = true;
     connection.close();
@@ -180,15 +226,21 @@ export function connect(store: LiveStore): Connection {
   };
 }
 
-function own(emit: (message: FeedMessage) => void): Connection {
+function own(store: LiveStore, emit: (message: FeedMessage) => void): Connection {
   const feed = new Feed({ emit });
   const retry = () => feed.retry();
+  let running = false;
   addEventListener("online", retry);
-  feed.retry();
+  store.onWanted((topics) => {
+    feed.want(topics);
+    if (!running) feed.retry();
+    running = true;
+  });
   return {
     retry,
     close: () => {
       removeEventListener("online", retry);
+      store.onWanted(undefined);
       feed.stop();
     },
   };
@@ -197,21 +249,22 @@ function own(emit: (message: FeedMessage) => void): Connection {
 const ANSWER_MS = 2_000;
 
 /** The hub's port, watched: a worker that does not answer is replaced by `fallBack`. */
-function shared(emit: (message: FeedMessage) => void, fallBack: () => void): Connection {
+function shared(store: LiveStore, emit: (message: FeedMessage) => void, fallBack: () => void): Connection {
   let port: MessagePort;
   let limit: ReturnType<typeof setTimeout> | undefined;
   let silenceMs = 25_000;
 
+  const tell = (message: TabMessage) => port.postMessage(message);
   const giveUp = () => {
     clearTimeout(limit);
     port.onmessage = null;
-    port.postMessage("leave");
+    tell("leave");
     fallBack();
   };
   const expectMore = () => {
     clearTimeout(limit);
     limit = setTimeout(() => {
-      port.postMessage("there?");
+      tell("there?");
       limit = setTimeout(giveUp, ANSWER_MS);
     }, silenceMs);
   };
@@ -224,19 +277,23 @@ function shared(emit: (message: FeedMessage) => void, fallBack: () => void): Con
       expectMore();
       emit(data);
     };
+    tell("there?");
     limit = setTimeout(giveUp, ANSWER_MS);
+    store.onWanted((want) => tell({ want }));
   };
   join();
   return {
     retry: () => {
       clearTimeout(limit);
-      port.postMessage("leave");
+      tell("leave");
       join();
-      port.postMessage("retry");
+      // After what is wanted, which is told a moment later.
+      setTimeout(() => tell("retry"));
     },
     close: () => {
       clearTimeout(limit);
-      port.postMessage("leave");
+      store.onWanted(undefined);
+      tell("leave");
     },
   };
 }

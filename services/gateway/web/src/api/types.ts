@@ -161,15 +161,28 @@ export interface ResourcesTopic extends HostResources {
   hosts?: Record<string, HostResources>;
 }
 
+/** The inventory: one entry per model file. It can be large: only pages that list files follow it. */
+export interface ModelsTopic {
+  models: Record<string, Stated["ModelFile"]>;
+  storage: Stated["StorageReport"];
+  total: number;
+}
+
 export interface Topics {
   queue: QueueTopic;
   presets: PresetsTopic;
   resources: ResourcesTopic;
+  models: ModelsTopic;
+  templates: Stated["TemplatesTopic"];
+  featured: Stated["FeaturedTopic"];
+  stats: Stated["Stats"];
+  overview: Stated["OverviewTopic"];
+  "active-tasks": Stated["TasksTopic"];
+  "project-progress": Stated["ProjectsTopic"];
+  "disk-health": Stated["DiskHealthTopic"];
 }
 
 export type TopicName = keyof Topics;
-
-export const STATE_TOPICS: readonly TopicName[] = ["queue", "presets", "resources"];
 
 export interface ActivityEntry {
   id: string;
@@ -196,6 +209,6 @@ export type Checked = [
   Fits<Closed<PresetsTopic>, Closed<Stated["PresetsTopic"]>>,
   Fits<Closed<HostResources>, Closed<Stated["HostResources"]>>,
   Fits<Closed<ActivityEntry>, Closed<Stated["ActivityEntry"]>>,
-  Fits<keyof States, TopicName>,
+  Fits<keyof States | "models", TopicName>,
 ];
 type States = Closed<Stated["States"]> & Pick<Stated["States"], "presets">;

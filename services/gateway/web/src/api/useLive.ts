@@ -22,7 +22,10 @@ export function useLive<T>(select: (state: LiveState) => T): T {
   return useSyncExternalStore(store.subscribe, () => select(store.view()));
 }
 
+/** The present state of a topic, which is followed while this is rendered; undefined until it has come. */
 export function useTopic<K extends TopicName>(name: K): Held<Topics[K]> | undefined {
+  const { store } = useLiveContext();
+  useEffect(() => store.follow(name), [store, name]);
   return useLive((state) => state.topics[name] as Held<Topics[K]> | undefined);
 }
 

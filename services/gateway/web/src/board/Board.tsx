@@ -4,7 +4,7 @@ import { widgets } from "./registry";
 /** The home page: every widget, each failing alone. */
 export function Board() {
   return (
-    <main id="main" className="board" tabIndex={-1}>
+    <div className="board">
       {widgets.map(({ id, title, w, component: Component }) => (
         <div key={id} className={`tile w${w}`}>
           <Boundary title={title}>
@@ -12,6 +12,6 @@ export function Board() {
           </Boundary>
         </div>
       ))}
-    </main>
+    </div>
   );
 }

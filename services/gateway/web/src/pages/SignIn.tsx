@@ -1,7 +1,7 @@
 import { useState, type FormEvent } from "react";
 import { ApiError } from "../api/client";
 import { signIn } from "../api/session";
-import { Logo } from "../Header";
+import { Logo } from "../shell/Header";
 
 /** Exchanges the token for a cookie that scripts cannot read. */
 export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {

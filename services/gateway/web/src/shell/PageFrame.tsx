@@ -1,0 +1,69 @@
+import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ComponentType } from "react";
+import Home from "../pages/Home";
+import { pageAt, pages, type Page } from "../pages/paths";
+import { Boundary, Empty, Loading } from "../ui";
+
+/** What was fetched once is there at once the next time. */
+const fetched = new Map<string, ComponentType>();
+
+function componentOf({ path, load }: Page, attempt: number): ComponentType {
+  if (!load) return Home;
+  const known = attempt === 0 ? fetched.get(path) : undefined;
+  const component = known ?? lazy(load);
+  fetched.set(path, component);
+  return component;
+}
+
+/** The page of a path. After a navigation its heading has the focus, so that it is read and the keyboard is there. */
+export function PageFrame({ path }: { path: string }) {
+  const page = pageAt(path);
+  const main = useRef<HTMLElement>(null);
+  const [attempt, setAttempt] = useState(0);
+  const shown = useRef(path);
+  const Component = useMemo(() => page && componentOf(page, attempt), [page, attempt]);
+  useEffect(() => {
+    if (shown.current === path) return;
+    shown.current = path;
+    scrollTo(0, 0);
+    if (main.current) main.current.dataset["moved"] = "";
+    main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+  }, [path]);
+  return (
+    <main id="main" ref={main} tabIndex={-1} className="main">
+      {!page || !Component ? (
+        <NotFound />
+      ) : (
+        <Boundary key={`${path} ${attempt}`} title={page.title} onRetry={() => setAttempt((before) => before + 1)}>
+          <Suspense fallback={<PageLoading title={page.title} />}>
+            <Component />
+          </Suspense>
+        </Boundary>
+      )}
+    </main>
+  );
+}
+
+/** The heading stands already, and keeps the focus when the page itself has come. */
+function PageLoading({ title }: { title: string }) {
+  return (
+    <>
+      <header className="page-head">
+        <h1 tabIndex={-1}>{title}</h1>
+      </header>
+      <Loading what={title.toLowerCase()} lines={6} />
+    </>
+  );
+}
+
+function NotFound() {
+  return (
+    <>
+      <header className="page-head">
+        <h1 tabIndex={-1}>There is no such page</h1>
+      </header>
+      <Empty icon="search">
+        Nothing is at this address. Go to the <a href="/">{pages[0]?.title}</a>.
+      </Empty>
+    </>
+  );
+}
