@@ -70,7 +70,7 @@ MAX_TOGETHER = 1000
 """So many facts can be appended together (nats-server's limit for one atomic batch)."""
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One fact in the log. `event` is None for a type this version does not know; `data` is its JSON as stored."""
 
     seq: int

@@ -202,7 +202,7 @@ class ModelFilesFold:
         before = self.files.stands(path)
         if seq <= before.seq:
             return
-        found = before.value
+        found, sha256 = before.value, self.sha256(path)
         match event:
             case ModelFileFound():
                 found = event
@@ -221,7 +221,7 @@ class ModelFilesFold:
         self.files.note(path, seq, found)
         if found is None or found.whole is False:
             self.index.remove(path)
-        else:
+        elif path not in self.index or sha256 != self.sha256(path):
             self.index.put(path, self.sha256(path))
 
     def note_survey(self, seq: int, event: Event | None) -> None:
