@@ -146,7 +146,9 @@ def test_the_number_of_folders_is_capped(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(inventory, "MAX_FOLDERS", 2)
     for name in "abc":
         put(tmp_path, f"{name}/a.bin")
-    assert "more than 2 folders" in walk(tmp_path, NONE).problems[""]
+    found = walk(tmp_path, NONE)
+    assert "more than 2 folders" in found.problems[""]
+    assert list(found.folders) == [str(tmp_path)]  # nothing else of it is glanced at
 
 
 def test_a_file_is_examined_as_it_is_now(tmp_path: Path) -> None:

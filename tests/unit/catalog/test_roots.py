@@ -67,6 +67,7 @@ def test_without_a_base_path_everything_begins_beside_the_file() -> None:
     ("data", "refused"),
     [
         (b"a: text", {"a"}),
+        (b"a: {vae: x, vae: y}", {"a/vae"}),
         (b"a: {base_path: [x], vae: vae}", {"a"}),
         (b"a: {vae: {x: y}, loras: loras}", {"a/vae"}),
         (b"a/b: {vae: vae}", {"a/b/vae"}),

@@ -22,6 +22,7 @@ _CONFIG_PATH = re.compile(r"(?:@[^/]*/)?configs/")
 """The model folder in which ComfyUI looks for the configurations of checkpoints."""
 MAX_FILES = 500_000
 MAX_FOLDERS = 200_000
+"""Of one root: more are a mistake, such as the root of a disk, and would be walked for minutes."""
 MAX_DEPTH = 64
 MAX_TOLD = 1000
 ABSENT_NS = -1
@@ -68,7 +69,6 @@ class Walk:
     def forget(self, root: Root, problem: str) -> None:
         """Take a root for one that was not read."""
         self.problems[root.prefix] = problem
-        self.folders.setdefault(str(root.folder), ABSENT_NS)
         for path in [path for path in self.files if prefix_of(path) == root.prefix]:
             del self.files[path]
 
@@ -86,6 +86,8 @@ class _Rules:
     named: AbstractSet[str]
     checked: Container[str]
     others: frozenset[str]
+    """Where the other roots really are."""
+    folders: dict[str, int] = field(default_factory=dict)
     followed: set[str] = field(default_factory=set)
     """The real folders that were walked into by a link: each once, so that links cannot multiply."""
 
@@ -111,12 +113,14 @@ def walk(roots: Roots, named: AbstractSet[str], checked: Container[str] = ()) ->
         found.skip(where, reason)
     for root in roots.roots:
         others = frozenset(other.real for other in roots.roots if other is not root)
+        rules = _Rules(root, roots, named, checked, others)
         try:
-            _walk_root(found, _Rules(root, roots, named, checked, others))
-        except OSError as error:
-            found.forget(root, f"{root.folder}: {error.strerror or error}")
-        except FolderUnavailableError as error:
-            found.forget(root, f"{root.folder}: {error}")
+            _walk_root(found, rules)
+        except (OSError, FolderUnavailableError) as error:
+            found.forget(root, f"{root.folder}: {getattr(error, 'strerror', None) or error}")
+            found.folders[str(root.folder)] = rules.folders.get(str(root.folder), ABSENT_NS)
+        else:
+            found.folders |= rules.folders
     return found
 
 
@@ -150,7 +154,7 @@ def _walk_root(found: Walk, rules: _Rules) -> None:
     todo = [_Folder("", str(root.folder), root.real, status.st_dev)]
     while todo:
         folder = todo.pop()
-        if len(found.folders) >= MAX_FOLDERS:
+        if len(rules.folders) >= MAX_FOLDERS:
             raise FolderUnavailableError(f"more than {MAX_FOLDERS} folders; the inventory stops here")
         try:
             _read_folder(found, folder, rules, todo)
@@ -168,7 +172,7 @@ def _walk_root(found: Walk, rules: _Rules) -> None:
 def _read_folder(found: Walk, folder: _Folder, rules: _Rules, todo: list[_Folder]) -> None:
     status = os.stat(folder.full)  # noqa: PTH116
     prefix = rules.root.path_of(folder.below)
-    found.folders[folder.full] = status.st_mtime_ns
+    rules.folders[folder.full] = status.st_mtime_ns
     if status.st_dev != folder.device:
         found.mounts[prefix] = mount_of(folder.real)
     with os.scandir(folder.full) as entries:

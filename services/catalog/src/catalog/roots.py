@@ -105,7 +105,7 @@ def read_entries(data: bytes, beside: Path) -> tuple[list[Entry], dict[str, str]
     if not isinstance(document.root, dict):
         raise ExtraPathsError("it must hold sections, each a name and below it `folder: path` lines")
     entries: list[Entry] = []
-    refused: dict[str, str] = {}
+    refused = {"/".join(path): "it stands twice; the last one counts" for path in document.duplicates}
     for section, content in document.root.items():
         if content is None:
             continue
