@@ -20,7 +20,6 @@ from modeldeck_events.presets import (
     PresetWarning,
     PresetWithdrawn,
 )
-from modeldeck_events.readings import DiskSample, GpuSample, HostSample, MemorySample
 from modeldeck_events.users import ActivityCleared
 
 from tests.unit.gateway.facts import START, file, file_completed, found, preset, progress, queued, records
@@ -439,61 +438,3 @@ class TestActivity:
     def test_categories_of_every_vocabulary_select(self, category: str) -> None:
         assert len(folded(queued("one")).activity.newest("local", limit=9, wanted=only(category, None))) == 1
         assert not folded(queued("one")).activity.newest("local", limit=9, wanted=only("review", None))
-
-
-class TestResources:
-    def sample(self, host: str = "box", *, at_s: float = 0, **changes: object) -> HostSample:
-        fields: dict[str, object] = {
-            "host": host,
-            "pool": "default",
-            "at": START + timedelta(seconds=at_s),
-            "interval_s": 2.0,
-            "cpu_percent": 12.5,
-            "cpu_count": 2,
-            "memory": MemorySample(total_bytes=100, used_bytes=40, available_bytes=60, percent=40.0),
-            "disks": (DiskSample(path="/models", total_bytes=1000, used_bytes=10, free_bytes=990, percent=1.0),),
-            "gpus": (GpuSample(index=0, name="G", memory_total_bytes=24 * 2**30, memory_used_bytes=2**30),),
-        }
-        return HostSample(**(fields | changes))  # type: ignore[arg-type]
-
-    def test_have_the_literal_fields(self) -> None:
-        boards = Boards()
-        boards.read(self.sample())
-        state = boards.resources.state()
-        assert state["cpu_percent"] == 12.5
-        assert state["memory"] == {"total": 100, "used": 40, "available": 60, "percent": 40.0}
-        assert {k: state["disk"][k] for k in ("total", "used", "free", "percent")} == {
-            "total": 1000,
-            "used": 10,
-            "free": 990,
-            "percent": 1.0,
-        }
-        (device,) = state["gpu"]["devices"]
-        assert (device["name"], device["memory_used"], device["memory_total"]) == ("G", 1024, 24576)
-        assert "utilization" not in device
-        assert set(state["hosts"]) == {"box"}
-
-    def test_are_empty_not_zero_before_anyone_reported(self) -> None:
-        assert Boards().resources.state() == {"hosts": {}}
-
-    def test_a_failed_probe_is_an_error(self) -> None:
-        boards = Boards()
-        boards.read(self.sample(disks=(DiskSample(path="/models", error="gone"),)))
-        assert boards.resources.state()["disk"] == {"path": "/models", "error": "gone"}
-
-    def test_silent_hosts_are_marked(self) -> None:
-        boards = Boards()
-        boards.read(self.sample())
-        assert boards.resources.age(START + timedelta(seconds=5)) is False
-        assert boards.resources.age(START + timedelta(seconds=60)) is True
-        assert boards.resources.state()["hosts"]["box"]["stale"] is True
-        boards.read(self.sample(at_s=61))
-        assert "stale" not in boards.resources.state()["hosts"]["box"]
-
-    def test_history_steps_by_ten_seconds(self) -> None:
-        boards = Boards()
-        for at_s in range(0, 61, 2):
-            boards.read(self.sample(at_s=at_s))
-        points = boards.resources.history(60, START + timedelta(seconds=61))["hosts"]["box"]
-        assert len(points) == 7
-        assert points[-1]["cpu_percent"] == 12.5

@@ -14,7 +14,7 @@ from modeldeck_events.store import EventStore, Meta
 
 from gateway.boards.fold import Boards
 
-LOOK_S = 0.5
+LOOK_S = 0.2
 META = Meta(source="gateway", actor="policy:host-watch")
 _log = structlog.get_logger(__name__)
 

@@ -32,6 +32,7 @@ TOPICS = STATE_TOPICS + LOG_TOPICS
 HEARTBEAT_S = 10
 _BEAT_S = 8.0
 _AGE_S = 0.5
+_MOMENT_S = 0.01
 _GATHER_S = 0.02
 """Readings that come within this time are shown in one delta."""
 
@@ -123,6 +124,7 @@ class Live:
             "featured": Topic("featured", boards.featured.state),
             "resources": Topic("resources", boards.resources.state),
         }
+        self._connected = connected
         self._derived = Derived(boards, connected)
         self.topics |= {name: Topic(name, render) for name, render in self._derived.renders().items()}
         self.position = Position("", 0)
@@ -153,7 +155,7 @@ class Live:
 
     def on_reading(self, reading: Reading) -> None:
         """Take a reading; it is published within 20 ms, or when the download's next progress is due."""
-        self.boards.read(reading)
+        self.boards.read(reading, asyncio.get_running_loop().time())
         self._arm(_GATHER_S)
 
     def publish(self) -> None:
@@ -213,13 +215,15 @@ class Live:
 
     async def age(self) -> None:
         """Notice hosts that fell silent, a new day, and a log that cannot be reached, for ever."""
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(_AGE_S)
-            if self.boards.resources.age(datetime.now(UTC)):
-                self.boards.models.disks_changed()
-                self.boards.mark("resources")
-                self.boards.mark("models")
-                self.publish()
+            await asyncio.sleep(min(_AGE_S, self.boards.resources.next_silence_s(loop.time()) + _MOMENT_S))
+            silence = self.boards.age(datetime.now(UTC), loop.time(), deaf=not self._connected())
+            if self._derived.age():
+                self.boards.mark("overview")
+            elif not silence:
+                continue
+            self.publish()
 
     def _arm(self, delay_s: float) -> None:
         loop = asyncio.get_running_loop()

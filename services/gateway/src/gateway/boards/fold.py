@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 from modeldeck_events.downloads import DownloadEvent
+from modeldeck_events.generations import GenerationProgress
 from modeldeck_events.message import Reading
 from modeldeck_events.readings import DownloadProgress, HostSample
 from modeldeck_events.store import Record
@@ -98,13 +100,23 @@ class Boards:
         if self.activity.apply(record):
             self._dirty.add("overview")
 
-    def read(self, reading: Reading) -> None:
-        """Take a reading."""
+    def read(self, reading: Reading, now_s: float | None = None) -> None:
+        """Take a reading that arrived at `now_s` (monotonic seconds)."""
         if isinstance(reading, DownloadProgress):
             self.downloads.read(reading)
-        elif isinstance(reading, HostSample) and self.resources.read(reading):
+        elif isinstance(reading, HostSample) and self.resources.read(reading, now_s):
             self.models.disks_changed()
             self._dirty |= _SAMPLE_TOPICS
+        elif isinstance(reading, GenerationProgress) and self.studio.jobs.read(reading):
+            self._dirty.add("active-tasks")
+
+    def age(self, now: datetime, now_s: float, *, deaf: bool) -> bool:
+        """Look which hosts fell silent; return whether something changed. `deaf`: nothing can be heard at present."""
+        if not self.resources.age(now, now_s, deaf=deaf):
+            return False
+        self.models.disks_changed()
+        self._dirty |= _SAMPLE_TOPICS
+        return True
 
     def take_changes(self, now: float) -> Changed:
         """Show the progress that is due at `now` and return what changed since the last call."""

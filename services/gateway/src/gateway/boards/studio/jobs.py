@@ -16,6 +16,7 @@ from gateway.boards.board import Json, known
 from gateway.boards.studio.register import Name, Newest, key_of
 
 Status = Literal["queued", "running", "completed", "failed", "cancelled"]
+READINGS_KEPT = 1000
 KEPT_ENDED = 1000
 """Ended jobs beyond these are only counted."""
 _RUNNING = frozenset({"queued", "running"})
@@ -60,6 +61,7 @@ class Jobs:
         self._kept = kept
         self._saved = _Saved()
         self._ended = 0
+        self._readings: dict[str, g.GenerationProgress] = {}
 
     def apply(self, record: Record) -> bool:
         """Fold one fact."""
@@ -71,6 +73,28 @@ class Jobs:
         else:
             return False
         return True
+
+    def read(self, reading: g.GenerationProgress) -> bool:
+        """Take where a running generation stands; return whether that is to be seen.
+
+        It may come before the fact that the run began. Readings are worth nothing after the end, and are not saved.
+        """
+        key = "generation:" + ".".join(g.subject(reading.source, reading.generation_id).rsplit(".", 2)[-2:])
+        job = self._saved.jobs.get(key)
+        if job is not None and not job.active:
+            return False
+        self._readings.pop(key, None)
+        self._readings[key] = reading
+        if len(self._readings) > READINGS_KEPT:
+            del self._readings[next(iter(self._readings))]
+        return job is not None
+
+    def progress(self, job: Job) -> g.GenerationProgress | None:
+        """Return where a running generation stands by its newest reading, None where a fact knows better."""
+        reading = self._readings.get(job.key) if job.active else None
+        if reading is None or (job.percent.at is not None and job.percent.at > reading.at):
+            return None
+        return reading
 
     def _job(self, record: Record, kind: str, job_id: str) -> Job:
         key = f"{kind}:{key_of(record)}"
@@ -120,6 +144,8 @@ class Jobs:
         was_active = job.status.at is None or job.active
         status, rank = _MEANS[type(record.event)]
         job.status.put(status, record, rank)
+        if not job.active:
+            self._readings.pop(job.key, None)
         self._ended += int(was_active) - int(job.active) if job.status.at else 0
         if self._ended > self._kept:
             self._forget()
@@ -178,8 +204,14 @@ class Jobs:
         self._ended = sum(not job.active for job in self._saved.jobs.values())
 
 
-def task(job: Job, *, queue_position: int | None = None) -> Json:
-    """Return a job as the active-tasks widget shows it (R-230, R-245a); `elapsed_seconds` only where it ended."""
+def task(job: Job, *, queue_position: int | None = None, progress: g.GenerationProgress | None = None) -> Json:
+    """Return a job as the active-tasks widget shows it (R-230, R-245a); `elapsed_seconds` only where it ended.
+
+    `progress` is a newer reading than what the facts say.
+    """
+    percent, message = job.percent.value, str(job.message)
+    if progress is not None:
+        percent, message = percent if progress.percent is None else progress.percent, _step(progress) or message
     begun, ended = job.started_at, None if job.active else job.status.at
     return known(
         id=job.key,
@@ -187,8 +219,8 @@ def task(job: Job, *, queue_position: int | None = None) -> Json:
         job_type=str(job.job_type) or job.kind,
         name=str(job.name) or None,
         status=job.status.value,
-        progress_pct=100.0 if job.status.value == "completed" else job.percent.value,
-        progress_message=str(job.message) or None,
+        progress_pct=100.0 if job.status.value == "completed" else percent,
+        progress_message=message or None,
         loss=job.loss.value,
         started_at=words.time(begun) if begun else None,
         finished_at=words.time(ended) if ended else None,
@@ -199,6 +231,13 @@ def task(job: Job, *, queue_position: int | None = None) -> Json:
         queue_position=queue_position,
         project_id=str(job.project_id) or None,
     )
+
+
+def _step(progress: g.GenerationProgress) -> str:
+    """Return in words which node runs, and its step where it has steps."""
+    if not progress.node_type or progress.step is None or not progress.steps or progress.steps <= 1:
+        return progress.node_type
+    return f"{progress.node_type}, step {progress.step:g} of {progress.steps:g}"
 
 
 def _earlier(known_at: datetime | None, time: datetime) -> datetime:

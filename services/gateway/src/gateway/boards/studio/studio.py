@@ -32,6 +32,7 @@ class Studio:
         Jobs.VERSION + 100 * (Chats.VERSION + 100 * (Stock.VERSION + 100 * Projects.VERSION))
     )
     """One number for the versions of all parts."""
+    FOLDS = (*studio.EVENTS, *g.EVENTS)
 
     def __init__(self) -> None:
         self.seen = Seen()
@@ -52,7 +53,8 @@ class Studio:
         place = 0
         for job in self.jobs.active():
             place += job.status.value == "queued"
-            shown.append(task(job, queue_position=place if job.status.value == "queued" else None))
+            position = place if job.status.value == "queued" else None
+            shown.append(task(job, queue_position=position, progress=self.jobs.progress(job)))
         return shown + [task(job) for job in self.jobs.ended(recent)]
 
     def state(self) -> Json:
