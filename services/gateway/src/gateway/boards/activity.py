@@ -91,10 +91,37 @@ def _entry(record: Record, named: Named) -> Json | None:
     return None
 
 
+_TELLING: frozenset[type] = frozenset(
+    {
+        d.DownloadQueued,
+        d.DownloadStarted,
+        d.DownloadRetryScheduled,
+        d.DownloadPaused,
+        d.DownloadResumed,
+        d.DownloadRetried,
+        d.DownloadCompleted,
+        d.DownloadFailed,
+        d.DownloadCancelled,
+        g.GenerationStarted,
+        g.GenerationCompleted,
+        g.GenerationFailed,
+        g.GenerationInterrupted,
+        p.CatalogRefreshed,
+        p.CatalogRefreshFailed,
+        s.MessageDeadLettered,
+        *hosts.EVENTS,
+        *file_entries.TELLING,
+        *telling.TELLING,
+    }
+)
+"""The types for which `entry` has something to say."""
+
+
 class Activity:
     """The last entries, and how far each user cleared the feed."""
 
     VERSION = 1
+    FOLDS = (*_TELLING, ActivityCleared)
 
     def __init__(self, downloads: Downloads, *, kept: int = KEPT) -> None:
         self._downloads = downloads
@@ -197,32 +224,6 @@ def only(category: str | None, project_id: str | None) -> Wanted:
 
 def _vocabulary(data: Json) -> tuple[str, ...]:
     return (data["category"], data["type"], "model") if data["type"] == "download" else (data["category"], data["type"])
-
-
-_TELLING: frozenset[type] = frozenset(
-    {
-        d.DownloadQueued,
-        d.DownloadStarted,
-        d.DownloadRetryScheduled,
-        d.DownloadPaused,
-        d.DownloadResumed,
-        d.DownloadRetried,
-        d.DownloadCompleted,
-        d.DownloadFailed,
-        d.DownloadCancelled,
-        g.GenerationStarted,
-        g.GenerationCompleted,
-        g.GenerationFailed,
-        g.GenerationInterrupted,
-        p.CatalogRefreshed,
-        p.CatalogRefreshFailed,
-        s.MessageDeadLettered,
-        *hosts.EVENTS,
-        *file_entries.TELLING,
-        *telling.TELLING,
-    }
-)
-"""The types for which `entry` has something to say."""
 
 
 def _tell_download(event: d.DownloadEvent) -> Told | None:

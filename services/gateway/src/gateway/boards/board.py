@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from modeldeck_events.message import Event
 from modeldeck_events.store import Record
 
 Json = dict[str, Any]
@@ -19,6 +20,11 @@ class Board(Protocol):
 
     VERSION: int
     """Version of what `dump` writes; a saved state of another one is not loaded."""
+
+    @property
+    def FOLDS(self) -> tuple[type[Event], ...]:  # noqa: N802 - a constant of the class, as a protocol reads one
+        """The types of the facts that it folds, subclasses included: it is handed no others."""
+        ...
 
     def apply(self, record: Record) -> bool:
         """Fold one fact; return whether the visible state may have changed. Never refuses a fact."""

@@ -83,6 +83,7 @@ class Downloads:
     """The board of all downloads."""
 
     VERSION = 2
+    FOLDS = (d.DownloadEvent,)
 
     def __init__(self) -> None:
         self.by_id: dict[str, Download] = {}

@@ -26,6 +26,7 @@ class Featured:
     """The board of featured models. A list that could not be read changes nothing: the last good one stays."""
 
     VERSION = 1
+    FOLDS = (FeaturedPublished,)
 
     def __init__(self, repositories: Repositories) -> None:
         self._repositories = repositories

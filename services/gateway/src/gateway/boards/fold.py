@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 from modeldeck_events.downloads import DownloadEvent
 from modeldeck_events.generations import GenerationProgress
-from modeldeck_events.message import Reading
+from modeldeck_events.message import Event, Reading
 from modeldeck_events.readings import DownloadProgress, HostSample
 from modeldeck_events.store import Record
 
@@ -28,12 +29,30 @@ from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
 from gateway.boards.users import Users
 
-_DOWNLOAD_TOPICS = frozenset({"queue", "presets", "active-tasks"})
+_DOWNLOAD_TOPICS = frozenset({"queue", "presets", "active-tasks", "featured"})
 _STUDIO_TOPICS = frozenset({"stats", "overview", "active-tasks", "project-progress"})
 _SAMPLE_TOPICS = frozenset({"resources", "models", "disk-health", "overview"})
+_SHOWN_BY: dict[str, frozenset[str]] = {
+    "queue": frozenset({"queue"}),
+    "presets": frozenset({"presets", "stats"}),
+    "studio": _STUDIO_TOPICS,
+    "repositories": frozenset({"featured"}),
+    "featured": frozenset({"featured"}),
+    "activity": frozenset({"overview"}),
+}
+"""The topics that a board's change shows in; the templates, models and progress are asked when changes are taken."""
+_SHOWN_BY_DOWNLOADS = {"queue": _DOWNLOAD_TOPICS, "activity": _SHOWN_BY["activity"]}
+"""The same for facts of downloads, which always concern the queue."""
 _FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models", "featured", *_STUDIO_TOPICS, "disk-health"})
 SCHEMA = 1
 """Version of the saved form as a whole; the boards' own versions are added to it."""
+
+
+class _Step(NamedTuple):
+    """One board's part in folding a fact, and the topics that show it."""
+
+    apply: Callable[[Record], bool]
+    topics: frozenset[str]
 
 
 class Changed(NamedTuple):
@@ -64,6 +83,8 @@ class Boards:
         self.models = Models(self.library, needs, self.presets, self.resources, pool=pool)
         self.generation = 0
         self.applied = 0
+        self._steps: dict[type[Event], tuple[_Step, ...]] = {}
+        self._marked: set[frozenset[str]] = set()
         self._dirty: set[str] = {*_FROM_THE_LOG}  # also what is loaded, or an empty log, has to be shown once
 
     @property
@@ -72,33 +93,17 @@ class Boards:
         return f"{SCHEMA}:" + ",".join(f"{name}={board.VERSION}" for name, board in self._saved_boards().items())
 
     def apply(self, record: Record) -> None:
-        """Fold one fact into every board; downloads and library come first, because others look at them."""
+        """Fold one fact into the boards that fold its type, in the order of `_saved_boards`."""
         self.applied += 1
         event = record.event
         if event is None:
             return
-        if isinstance(event, DownloadEvent):
-            self.downloads.apply(record)
-            self.library.apply(record)
-            self.queue.apply(record)
-            self.presets.apply(record)
-            self._dirty |= _DOWNLOAD_TOPICS
-        else:
-            self.library.apply(record)
-            if self.presets.apply(record):
-                self._dirty |= {"presets", "stats"}
-            elif self.queue.apply(record):
-                self._dirty.add("queue")
-            self.templates.apply(record)
-            if self.studio.apply(record):
-                self._dirty |= _STUDIO_TOPICS
-            self.hosts.apply(record)
-            self.users.apply(record)
-        self.models.apply(record)
-        if self.repositories.apply(record) | self.featured.apply(record) or isinstance(event, DownloadEvent):
-            self._dirty.add("featured")
-        if self.activity.apply(record):
-            self._dirty.add("overview")
+        steps = self._steps.get(type(event))
+        if steps is None:
+            steps = self._steps[type(event)] = self._steps_of(type(event))
+        for apply, topics in steps:
+            if apply(record):
+                self._marked.add(topics)
 
     def read(self, reading: Reading, now_s: float | None = None) -> None:
         """Take a reading that arrived at `now_s` (monotonic seconds)."""
@@ -131,7 +136,8 @@ class Boards:
             self._dirty.add("templates")
         if self.models.settle():
             self._dirty |= {"models", "stats"}
-        changed, self._dirty = frozenset(self._dirty), set()
+        changed, self._dirty = frozenset(self._dirty.union(*self._marked)), set()
+        self._marked.clear()
         return Changed(changed, next_due)
 
     def mark(self, topic: str) -> None:
@@ -160,18 +166,28 @@ class Boards:
                 board.reset()
             raise
 
+    def _steps_of(self, event: type[Event]) -> tuple[_Step, ...]:
+        """Return who folds facts of a type, which is asked once per type: a log has few types and many facts."""
+        shown = _SHOWN_BY_DOWNLOADS if issubclass(event, DownloadEvent) else _SHOWN_BY
+        return tuple(
+            _Step(board.apply, shown.get(name, frozenset()))
+            for name, board in self._saved_boards().items()
+            if issubclass(event, board.FOLDS)
+        )
+
     def _saved_boards(self) -> dict[str, Board]:
+        """Return the boards by name, each after those that it looks at."""
         return {
             "downloads": self.downloads,
             "library": self.library,
             "queue": self.queue,
             "presets": self.presets,
             "templates": self.templates,
-            "repositories": self.repositories,
-            "featured": self.featured,
             "studio": self.studio,
             "hosts": self.hosts,
             "users": self.users,
             "models": self.models,
+            "repositories": self.repositories,
+            "featured": self.featured,
             "activity": self.activity,
         }

@@ -26,6 +26,7 @@ class Hosts:
     """The hosts by name."""
 
     VERSION = 1
+    FOLDS = (HostEvent,)
 
     def __init__(self) -> None:
         self._hosts: dict[str, _Host] = {}

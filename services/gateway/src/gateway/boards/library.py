@@ -54,6 +54,15 @@ class Library:
     """The files of one pool. The index is brought up to date when it is asked for: a fact costs next to nothing."""
 
     VERSION = 1
+    FOLDS = (
+        ModelFileFound,
+        ModelFileGone,
+        ModelFileDeleted,
+        ModelFileHashed,
+        ModelFileLinked,
+        InventorySurveyed,
+        DownloadFileCompleted,
+    )
 
     def __init__(self, downloads: Downloads, *, pool: str) -> None:
         self._index = ModelIndex()

@@ -45,6 +45,15 @@ class Models:
     """The board of model files. `settle` takes over what changed in the boards that it looks at."""
 
     VERSION = 1
+    FOLDS = (
+        DownloadEvent,
+        ModelFileFound,
+        ModelFileGone,
+        ModelFileDeleted,
+        ModelFileHashed,
+        ModelFileLinked,
+        InventorySurveyed,
+    )
 
     def __init__(self, library: Library, needs: Needs, presets: Presets, resources: Resources, *, pool: str) -> None:
         self._library = library

@@ -53,6 +53,17 @@ class Presets:
     """The board of presets, as seen from one storage pool."""
 
     VERSION = 5
+    FOLDS = (
+        DownloadEvent,
+        ModelFileFound,
+        ModelFileGone,
+        ModelFileDeleted,
+        ModelFileHashed,
+        PresetPublished,
+        PresetWithdrawn,
+        PresetUninstalled,
+        CatalogRefreshed,
+    )
 
     def __init__(self, downloads: Downloads, library: Library, *, pool: str) -> None:
         self._downloads = downloads

@@ -35,6 +35,7 @@ class Queue:
     """The queue of every pool, with the settings of `pool`; reads the downloads from their board."""
 
     VERSION = 1
+    FOLDS = (DownloadEvent, PoolConfigured)
 
     def __init__(self, downloads: Downloads, *, pool: str, max_concurrent: int = 1) -> None:
         self._downloads = downloads

@@ -47,6 +47,7 @@ class Repositories:
     """The board of repositories, for one pool's files."""
 
     VERSION = 1
+    FOLDS = (RepositoryDescribed, DownloadFileCompleted, *_OF_FILES)
 
     def __init__(self, downloads: Downloads, library: Library, *, pool: str) -> None:
         self._library = library

@@ -43,6 +43,7 @@ class Resources:
 
     VERSION = 1
     FOLDS = ()
+    FOLDS = ()
 
     def __init__(self, *, pool: str) -> None:
         self._pool = pool

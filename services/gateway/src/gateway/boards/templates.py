@@ -42,6 +42,7 @@ class Templates:
     """The board of templates. `settle` takes over what changed in the library; `state` is exact after it."""
 
     VERSION = 1
+    FOLDS = (TemplateScanned, TemplateGone)
 
     def __init__(self, files: Files, *, pool: str) -> None:
         self._files = files

@@ -75,6 +75,7 @@ class Users:
     """The users by id, all tokens that were not revoked, and the sessions that ended before their time."""
 
     VERSION = 2
+    FOLDS = (UserEvent,)
 
     def __init__(self) -> None:
         self._saved = _Saved()
