@@ -43,7 +43,6 @@ class Resources:
 
     VERSION = 1
     FOLDS = ()
-    FOLDS = ()
 
     def __init__(self, *, pool: str) -> None:
         self._pool = pool

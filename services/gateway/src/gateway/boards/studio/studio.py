@@ -33,7 +33,6 @@ class Studio:
     )
     """One number for the versions of all parts."""
     FOLDS = (*studio.EVENTS, *g.EVENTS)
-    FOLDS = (*studio.EVENTS, *g.EVENTS)
 
     def __init__(self) -> None:
         self.seen = Seen()
