@@ -288,7 +288,7 @@ def test_templates_are_listed_with_what_they_miss(deck: Deck) -> None:
     lines = run("templates").stdout.splitlines()
     assert lines[1].split() == ["w/a.json", "ready"]
     assert lines[2].split() == ["w/b.json", "1", "missing", "vae/x"]
-    assert lines[-1] == "1 JSON files are no workflows, such as w/index.json"
+    assert lines[-1] == "No workflows: 1 JSON file, such as w/index.json"
     assert [one["id"] for one in json.loads(run("templates", "--missing", "--json").stdout)["templates"]] == [
         "w/b.json"
     ]
@@ -321,7 +321,7 @@ def test_a_lock_file_goes_out_and_comes_in(deck: Deck, tmp_path: Path) -> None:
     deck.answers["POST /workflows/lock/install"] = [installing()]
     path = tmp_path / "a.lock.json"
     assert json.loads(run("lock", "w/a.json").stdout) == lock
-    assert run("lock", "w/a.json", "-o", str(path)).stdout.startswith("w/a.json: 1 files locked in ")
+    assert run("lock", "w/a.json", "-o", str(path)).stdout.startswith("w/a.json: 1 file locked in ")
     assert json.loads(path.read_bytes()) == lock
     assert run("install", "--lock", str(path)).exit_code == 0
     assert deck.changes() == [("POST", "/workflows/lock/install", {}, lock)]
@@ -332,7 +332,9 @@ def test_a_lock_waits_for_hashes_only_when_asked_to(deck: Deck, monkeypatch: pyt
     monkeypatch.setattr("gateway.cli.settle._HASHING_WAIT_S", 0.0)
     pending = problem(503, "hash_pending", "1 file is still being hashed")
     deck.answers["GET /workflows/templates/w/a.json/lock"] = [pending, pending, {"files": []}]
-    assert run("lock", "w/a.json").exit_code == 1
+    shown = run("lock", "w/a.json")
+    said = "error: 1 file is still being hashed (hash_pending); --wait waits for it\n"
+    assert (shown.exit_code, shown.stderr) == (1, said)
     shown = run("lock", "w/a.json", "--wait")
     assert json.loads(shown.stdout) == {"files": []}
     assert shown.stderr == "waiting: 1 file is still being hashed\n"

@@ -128,7 +128,7 @@ async def test_workflows_and_model_files_from_missing_to_restored(tmp_path: Path
 
         lock_file = tmp_path / "lock.json"
         shown = await deck.outcome(await deck.start("lock", template, "-o", str(lock_file), "--wait"), 0)
-        assert "1 files locked" in shown[0]
+        assert "1 file locked" in shown[0]
         (locked,) = json.loads(lock_file.read_text())["files"]
         (model,) = (await deck("models", "--folder", "upscale_models"))["models"]
         assert (model["path"], model["sha256"], model["size_bytes"]) == (path, locked["sha256"], locked["size_bytes"])
@@ -142,6 +142,7 @@ async def test_workflows_and_model_files_from_missing_to_restored(tmp_path: Path
         assert (await deck("templates", "--missing"))["total"] == 3
         assert [one["status"] for one in (await deck("restore", path, "--wait"))["downloads"]] == ["completed"]
         assert (await deck("restore", path, code=1))["error"]["code"] == "present"
-        assert (await deck("install", "--lock", str(lock_file)))["installed"]["status"] == "compatible"
+        same = await deck.outcome(await deck.start("install", "--lock", str(lock_file), "--wait", "--json"), 0)
+        assert json.loads(same[0])["installed"]["status"] == "compatible"
         kept = (await deck("rm", "--preset", "REAL_ESRGAN_X4", "--yes"))["kept"]
         assert [one["path"] for one in kept] == [path]

@@ -18,7 +18,7 @@ from gateway.cli.tables import (
     model_row,
     volume_row,
 )
-from gateway.cli.text import plain, size
+from gateway.cli.text import count, plain, size
 
 
 def models(  # noqa: PLR0913, PLR0917  # typer makes an option of each
@@ -61,7 +61,7 @@ def models(  # noqa: PLR0913, PLR0917  # typer makes an option of each
         _print(on.out, MODEL_HEADERS, rows, "No model file matches." if every else "There is no model file yet.")
         if found:
             on.out.line()
-            on.out.line(f"{len(found)} files, {size(sum(model.get('size_bytes') or 0 for model in found))}")
+            on.out.line(f"{count(len(found), 'file')}, {size(sum(model.get('size_bytes') or 0 for model in found))}")
 
 
 def _print(out: Output, headers: tuple[str, ...], rows: list[tuple[str, ...]], otherwise: str) -> None:

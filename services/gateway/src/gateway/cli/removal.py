@@ -14,7 +14,7 @@ from gateway.cli.output import Output
 from gateway.cli.session import AsJson, Session, Token, Url, explain, problem, session
 from gateway.cli.settle import accepted, settle
 from gateway.cli.tables import MODEL_HEADERS, model_row, needed_by_words
-from gateway.cli.text import plain, size
+from gateway.cli.text import count, plain, size
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -88,7 +88,7 @@ def _ask_about_files(on: Session, library: Library, paths: list[str], *, force: 
     if lost:
         on.out.line(f"Nobody knows where to have again: {', '.join(lost)}")
     total = size(sum(known[path].get("size_bytes") or 0 for path in paths))
-    _confirm(on.out, f"Delete {len(paths)} {'file' if len(paths) == 1 else 'files'}, {total}?")
+    _confirm(on.out, f"Delete {count(len(paths), 'file')}, {total}?")
 
 
 def _confirm(out: Output, question: str) -> None:

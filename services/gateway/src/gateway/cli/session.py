@@ -73,6 +73,8 @@ def explain(error: ApiError) -> str:
             return f"{said}; give the token with --token or MODELDECK_TOKEN, `modeldeck up` prints it in its link"
         case 403:
             return f"{said}; this token may not do that"
+        case 503 if error.code == "hash_pending":
+            return f"{said}; --wait waits for it"
         case 503:
             return f"{said}; try again in a moment"
         case _:

@@ -33,6 +33,11 @@ def size(count_bytes: float | None) -> str:
     return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
 
 
+def count(number: int, thing: str) -> str:
+    """Return for example "1 file" or "3 files"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def duration(seconds: float | None) -> str:
     """Return for example "3m 24s"; unknown is "?"."""
     if seconds is None:

@@ -16,7 +16,7 @@ from gateway.cli.output import Output
 from gateway.cli.session import AsJson, Token, Url, session
 from gateway.cli.settle import patiently, settle_missing
 from gateway.cli.tables import REFERENCE_HEADERS, TEMPLATE_HEADERS, reference_row, template_row
-from gateway.cli.text import plain
+from gateway.cli.text import count, plain
 
 
 def scan(  # noqa: PLR0913, PLR0917  # typer makes an option of each
@@ -83,7 +83,7 @@ def templates(
             on.out.line("Every template can run." if every else "There is no template yet.")
         if skipped and not missing:
             on.out.line()
-            on.out.line(f"{len(skipped)} JSON files are no workflows, such as {plain(skipped[0].get('id'))}")
+            on.out.line(f"No workflows: {count(len(skipped), 'JSON file')}, such as {plain(skipped[0].get('id'))}")
 
 
 def lock(  # noqa: PLR0913, PLR0917  # typer makes an option of each
@@ -112,7 +112,7 @@ def lock(  # noqa: PLR0913, PLR0917  # typer makes an option of each
                 f"{output} cannot be written: {error.strerror or error}", param_hint="-o"
             ) from None
         on.out.json({"template_id": template_id, "output": str(output)})
-        on.out.line(f"{template_id}: {len(document.get('files') or [])} files locked in {output}")
+        on.out.line(f"{template_id}: {count(len(document.get('files') or []), 'file')} locked in {output}")
 
 
 def _utf8(output: Path | None) -> bool:
