@@ -36,6 +36,7 @@ from gateway.boards.updates import Updates
 _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "paused"})
 _QUIET = _UNDER_WAY | {"installed"}
 """Where a file that is not there yet, or not yet the new one, is no oddity."""
+_OF_FILES = (ModelFileFound, ModelFileGone, ModelFileDeleted, ModelFileHashed)
 _EXPLAINED = frozenset({"failed", "retrying", "paused"})
 
 
@@ -55,10 +56,7 @@ class Presets:
     VERSION = 5
     FOLDS = (
         DownloadEvent,
-        ModelFileFound,
-        ModelFileGone,
-        ModelFileDeleted,
-        ModelFileHashed,
+        *_OF_FILES,
         PresetPublished,
         PresetWithdrawn,
         PresetUninstalled,
@@ -80,12 +78,12 @@ class Presets:
     def apply(self, record: Record) -> bool:
         """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
         event = record.event
+        if isinstance(event, _OF_FILES):
+            return event.pool == self._pool and self._file_changed(event.path)
         self._forget_views(filter(None, (self._given_up.apply(event), self._updates.installs.apply(event))))
         if isinstance(event, DownloadEvent):
             return self._download_changed(event)
         match event:
-            case ModelFileFound() | ModelFileGone() | ModelFileDeleted() | ModelFileHashed():
-                return event.pool == self._pool and self._file_changed(event.path)
             case PresetPublished(preset=preset):
                 self._define(preset)
             case PresetWithdrawn(preset_id=preset_id):

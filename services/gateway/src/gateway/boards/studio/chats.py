@@ -46,7 +46,10 @@ class Chats:
         event = record.event
         if not isinstance(event, ConversationEvent):
             return False
-        chat = self._saved.chats.setdefault(key_of(record), _Chat())
+        key = key_of(record)
+        chat = self._saved.chats.get(key)
+        if chat is None:
+            chat = self._saved.chats[key] = _Chat()
         match event:
             case ConversationStarted():
                 chat.title.put(event.title, record)

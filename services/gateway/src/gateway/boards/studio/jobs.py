@@ -151,9 +151,9 @@ class Jobs:
             self._forget()
 
     def _forget(self) -> None:
-        """Drop the tenth of the ended jobs that ended first, and remember how many of which they were."""
+        """Drop the half of the ended jobs that ended first, and remember how many of which they were."""
         ended = sorted((job for job in self._saved.jobs.values() if not job.active), key=_ended_at)
-        for job in ended[: max(1, self._kept // 10)]:
+        for job in ended[: max(1, self._kept // 2)]:
             del self._saved.jobs[job.key]
             what = f"{job.kind}:{job.status.value}"
             self._saved.forgotten[what] = self._saved.forgotten.get(what, 0) + 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 from modeldeck_events import generations as g
 from modeldeck_events import studio
+from modeldeck_events.message import Event
 from modeldeck_events.store import Record
+from modeldeck_events.studio import conversations, datasets, projects, registered, servers, training
 
 from gateway.boards.board import Json
 from gateway.boards.studio.chats import Chats
@@ -15,8 +18,6 @@ from gateway.boards.studio.jobs import Jobs, task
 from gateway.boards.studio.projects import Projects
 from gateway.boards.studio.seen import Seen
 from gateway.boards.studio.stock import Stock
-
-_OPEN = frozenset((*studio.EVENTS, *g.EVENTS))
 
 
 class _Part(Protocol):
@@ -40,12 +41,22 @@ class Studio:
         self.chats = Chats()
         self.stock = Stock()
         self.projects = Projects()
+        folds = {
+            self.jobs.apply: (*training.EVENTS, *g.EVENTS),
+            self.chats.apply: conversations.EVENTS,
+            self.stock.apply: (*datasets.EVENTS, *servers.EVENTS, *registered.EVENTS),
+            self.projects.apply: projects.EVENTS,
+        }
+        self._fold_of: dict[type[Event | None], Callable[[Record], bool]] = {
+            event: fold for fold, events in folds.items() for event in events
+        }
 
     def apply(self, record: Record) -> bool:
         """Fold one fact; false for a repetition and for what other services do not tell."""
-        if type(record.event) not in _OPEN or self.seen.is_repetition(record):
+        fold = self._fold_of.get(type(record.event))
+        if fold is None or self.seen.is_repetition(record):
             return False
-        return any(board.apply(record) for board in (self.jobs, self.chats, self.stock, self.projects))
+        return fold(record)
 
     def tasks(self, recent: int) -> list[Json]:
         """Return what runs, what waits with its place in the queue, and the `recent` last ended jobs (R-230)."""
