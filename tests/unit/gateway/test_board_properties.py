@@ -8,6 +8,7 @@ from gateway.boards.fold import Boards
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modeldeck_events import downloads as d
+from modeldeck_events.generations import GenerationStarted, ModelUse
 from modeldeck_events.message import Event
 from modeldeck_events.modelfiles import ModelFileGone
 from modeldeck_events.pools import PoolConfigured
@@ -117,6 +118,14 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
         NAMES,
     ),
     st.builds(lambda n: ActivityCleared(user_id="local", up_to_seq=n), st.integers(0, 20)),
+    st.builds(
+        lambda i, folder, name: GenerationStarted(
+            source="c", generation_id=i, models=(ModelUse(directory=folder, filename=name),)
+        ),
+        IDS,
+        st.sampled_from(["", "x", "y"]),
+        st.sampled_from(["a", "b", "shared", "x/a"]),
+    ),
 )
 READINGS = st.builds(
     lambda i, done, total, attempt, at: progress(i, done, total, attempt=attempt, at_s=at),

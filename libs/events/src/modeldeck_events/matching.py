@@ -69,6 +69,10 @@ class ModelIndex:
         """Return the files with this content, as far as hashes are known."""
         return self._by_key.get(f"sha256:{sha256}", ())
 
+    def named(self, name: str) -> Collection[str]:
+        """Return the files of this name, in whatever folder."""
+        return self._by_key.get(f"name:{name}", ())
+
     def below(self, folder: str) -> list[str]:
         """Return the files in a folder and its subfolders."""
         inside = self._by_key.get(f"folder:{folder.rpartition('/')[2]}", ())

@@ -28,6 +28,7 @@ from gateway.boards.resources import Resources
 from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
 from gateway.boards.users import Users
+from gateway.boards.uses import Uses
 
 _DOWNLOAD_TOPICS = frozenset({"queue", "presets", "active-tasks", "featured"})
 _STUDIO_TOPICS = frozenset({"stats", "overview", "active-tasks", "project-progress"})
@@ -80,7 +81,8 @@ class Boards:
         self.hosts = Hosts()
         self.users = Users()
         needs = Needs(self.downloads, self.library, self.presets, self.templates, pool=pool)
-        self.models = Models(self.library, needs, self.presets, self.resources, pool=pool)
+        self.uses = Uses(self.library)
+        self.models = Models(self.library, needs, self.presets, self.resources, self.uses, pool=pool)
         self.generation = 0
         self.applied = 0
         self._steps: dict[type[Event], tuple[_Step, ...]] = {}
@@ -186,6 +188,7 @@ class Boards:
             "studio": self.studio,
             "hosts": self.hosts,
             "users": self.users,
+            "uses": self.uses,
             "models": self.models,
             "repositories": self.repositories,
             "featured": self.featured,

@@ -29,6 +29,7 @@ from gateway.boards.needs import Needs
 from gateway.boards.presets import Presets
 from gateway.boards.resources import Resources
 from gateway.boards.storage import Copy, Share, Storage, longest
+from gateway.boards.uses import Uses
 
 _REPO_OF_URL = re.compile(r"https?://[^/]+/([^/]+/[^/]+)/(?:resolve|blob)/")
 
@@ -55,8 +56,11 @@ class Models:
         InventorySurveyed,
     )
 
-    def __init__(self, library: Library, needs: Needs, presets: Presets, resources: Resources, *, pool: str) -> None:
+    def __init__(  # noqa: PLR0913 - the boards that it looks at
+        self, library: Library, needs: Needs, presets: Presets, resources: Resources, uses: Uses, *, pool: str
+    ) -> None:
         self._library = library
+        self._uses = uses
         self._needs = needs
         self._presets = presets
         self._resources = resources
@@ -97,7 +101,7 @@ class Models:
 
     def settle(self) -> bool:
         """Take over what changed since the last call; return whether something visible may have."""
-        touched = self._needs.settle() | self._presets.take_named_paths()
+        touched = self._needs.settle() | self._presets.take_named_paths() | self._used()
         noted, self._dirty = self._dirty, set()
         if not touched and noted is not None and not noted:
             return False
@@ -106,7 +110,7 @@ class Models:
             self._places.clear()
             touched |= self._views.keys() | files.keys()
         else:
-            touched |= noted
+            touched |= noted | self._namesakes(noted)
         for path in touched:
             self._count(path, files.get(path))
         touched |= self._duplicates.take_touched()
@@ -155,6 +159,16 @@ class Models:
     def _note(self, path: str) -> None:
         if self._dirty is not None:
             self._dirty.add(path)
+
+    def _used(self) -> set[str]:
+        """Return the files that a name may mean which was used since the last look."""
+        names = self._uses.take_touched()
+        return {path for name in names for path in self._library.index.named(name)}
+
+    def _namesakes(self, noted: set[str]) -> set[str]:
+        """Return the other files of the same names: which of them a use meant may have changed."""
+        names = {path.rpartition("/")[2] for path in noted if self._uses.named(path)}
+        return {path for name in names for path in self._library.index.named(name)}
 
     def _count(self, path: str, file: FileOnDisk | None) -> None:
         """Take over into the sums what lies at a path."""
@@ -208,7 +222,7 @@ class Models:
         return changes
 
     def _view(self, path: str, file: FileOnDisk) -> Json:
-        source, place = file.source, self._place(path)
+        source, place, last_used_at = file.source, self._place(path), self._uses.last(path)
         view: Json = {
             "path": path,
             "folder": place.folder,
@@ -221,6 +235,7 @@ class Models:
         }
         more = (
             ("modified_at", words.time(file.modified_at) if file.modified_at else None),
+            ("last_used_at", words.time(last_used_at) if last_used_at else None),
             ("volume", place.volume),
             ("whole", file.whole),
             ("sha256", file.sha256),

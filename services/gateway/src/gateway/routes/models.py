@@ -52,6 +52,7 @@ class ModelFile(Shape):
     volume: str | None = Field(None, description="mount point")
     size_bytes: int
     modified_at: str
+    last_used_at: str | None = Field(None, description="when a generation last loaded it, as far as that was told")
     format: str
     whole: bool | None = Field(None, description="false: its header promises more bytes; absent: its format cannot say")
     sha256: str | None = Field(None, description="absent until it was hashed")
