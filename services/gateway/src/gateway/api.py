@@ -8,8 +8,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from modeldeck_events.errors import UnavailableError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
-from gateway import docs_page, validation
+from gateway import docs_page, openapi, validation
 from gateway.context import Gateway
 from gateway.problems import MEDIA_TYPE, ProblemError, away, internal
 from gateway.routes import (
@@ -33,6 +34,7 @@ from gateway.routes.shapes import PROBLEMS
 
 API = "/api/v1"
 MAX_ERRORS = 20
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 GROUPS = (
     presets,
     downloads,
@@ -57,11 +59,19 @@ _DETAILS = {
 }
 
 
+class Api(FastAPI):
+    """Tells everything that its answers can be."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi.complete(super().openapi())
+        return self.openapi_schema
+
+
 def build(gateway: Gateway | None) -> FastAPI:
     """Return the application; without a gateway it only tells its document."""
-    api = FastAPI(
-        title="Modeldeck", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, responses=PROBLEMS
-    )
+    api = Api(title="Modeldeck", version="1", docs_url=None, redoc_url=None, redirect_slashes=False, responses=PROBLEMS)
     api.state.gateway = gateway
     for group in GROUPS:
         api.include_router(group.router, prefix=API)
@@ -100,11 +110,23 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return _answer(ProblemError(422, "invalid_request", detail, errors=wrong[:MAX_ERRORS]))
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 405:
+        error.headers = {"Allow": ", ".join(_methods(request))}  # the framework names those of the first route only
     code = _CODES.get(error.status_code, f"http_{error.status_code}")
     detail = _DETAILS.get(error.status_code)
     return _answer(ProblemError(error.status_code, code, detail or str(error.detail), headers=error.headers))
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods that the routes of this path know."""
+
+    def known(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in _METHODS if known(method)]
 
 
 async def _away(_request: Request, error: Exception) -> Response:

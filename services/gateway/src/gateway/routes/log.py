@@ -16,7 +16,16 @@ from gateway.problems import ProblemError
 from gateway.routes.dashboard import DiskHealthTopic, OverviewTopic, ProjectsTopic, Stats, TasksTopic
 from gateway.routes.modelfiles import FeaturedModel
 from gateway.routes.presets import Preset, PresetCategory
-from gateway.routes.shapes import ActiveDownload, AfterSeq, EndedDownload, Event, Shape, WaitingDownload, Warned
+from gateway.routes.shapes import (
+    ActiveDownload,
+    AfterSeq,
+    EndedDownload,
+    Event,
+    Problem,
+    Shape,
+    WaitingDownload,
+    Warned,
+)
 from gateway.routes.system import Resources
 from gateway.routes.workflows import Skipped, Template
 
@@ -94,7 +103,7 @@ class States(Shape):
     disk_health: DiskHealthTopic | None = Field(None, alias="disk-health")
 
 
-@router.get("/state", response_model=States)
+@router.get("/state", response_model=States, responses={400: {"model": Problem, "description": "An unknown topic"}})
 async def state(request: Request, view: ViewDep, topics: Annotated[str, Query(max_length=500)] = "") -> Response:
     """Return what `snapshot` events of the stream would hold now, by topic; all state topics without `topics`."""
     names = [name.strip() for name in topics.split(",") if name.strip()] or list(STATE_TOPICS)

@@ -188,6 +188,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, text in {
         401: "No, or wrong, credentials",
         403: "Not from another site's page",
+        421: "The Host header names another host",
         422: "The request does not fit",
         429: "Too many wrong tokens",
         503: "The gateway or a service is not ready",

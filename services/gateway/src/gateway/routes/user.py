@@ -30,7 +30,7 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9]
 class Place(BaseModel):
     """Where a widget stands: column and row from 0, width and height in cells."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     widget: Name
     x: int = Field(ge=0, lt=COLUMNS)
@@ -83,7 +83,7 @@ class UserDashboard(Shape):
 class UserSettings(BaseModel):
     """Settings that are changed; a page may keep further ones of its own."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     show_featured_models: bool | None = None
 
