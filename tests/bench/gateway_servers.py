@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from gateway.auth import Authenticator, HostCheck
 from gateway.boards.fold import Boards
 from gateway.boards.queue import queue_object
+from gateway.cookies import Cookies
 from gateway.front import Front
 from gateway.live import Answer, Live
 from gateway.server import bind, serve
@@ -53,7 +54,7 @@ async def _ours(listener: socket.socket) -> Publish:
     streams = StreamEndpoint(live, store)
     front = Front(
         host_check=HostCheck("127.0.0.1", loopback=True),
-        auth=Authenticator(mode="token", token=TOKEN, port=0),
+        auth=Authenticator(mode="token", token=TOKEN, cookies=Cookies(TOKEN, port=0)),
         dashboard=Dashboard(dist_folder()),
         live=live,
         answers={"/queue": Answer(live.topics["queue"], queue_object), "/constant": _constant(live)},

@@ -1,11 +1,14 @@
 """Tokens, cookies and waiting, without a server."""
 
 import stat
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway.auth import FREE_FAILURES, MAX_ADDRESSES, Authenticator, Backoff
+from gateway.auth import FREE_FAILURES, MAX_ADDRESSES, Authenticator, Backoff, is_page
+from gateway.cookies import Cookies
 from gateway.problems import ProblemError
 from gateway.settings import GatewaySettings, is_loopback
 from gateway.tokens import load_token
@@ -17,6 +20,9 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+OIDC = {"auth": "oidc", "oidc_issuer": "https://issuer.example", "oidc_client_id": "deck"}
 
 
 def scope(address: str = "10.0.0.1", **headers: str) -> dict[str, Any]:
@@ -59,55 +65,41 @@ def test_a_given_token_is_not_written_down(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_cookie_ends_with_its_time_and_with_another_token(tmp_path: Path) -> None:
+def door(clock: Callable[[], float] = time.time, *, token: str = "secret", port: int = 1) -> Authenticator:
+    return Authenticator(mode="token", token=token, cookies=Cookies(token, port=port, now=clock), now=clock)
+
+
+async def test_a_cookie_ends_with_its_time_and_with_another_token() -> None:
     clock = Clock()
-    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path, now=clock)
+    auth = door(clock)
     cookie = cookie_of(auth.sign_in("secret", scope()))
-    assert auth.principal(scope(cookie=cookie)).by_cookie
-    other = Authenticator(mode="token", token="changed", port=1, folder=tmp_path, now=clock)
+    assert (await auth.principal(scope(cookie=cookie))).by_cookie
     with pytest.raises(ProblemError):
-        other.principal(scope(cookie=cookie))
+        await door(clock, token="changed").principal(scope(cookie=cookie))
     clock.now += 31 * 24 * 3600
     with pytest.raises(ProblemError):
-        auth.principal(scope(cookie=cookie))
+        await auth.principal(scope(cookie=cookie))
 
 
-def test_a_signed_out_cookie_stays_worthless_after_a_restart(tmp_path: Path) -> None:
-    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
-    cookie, kept = (cookie_of(auth.sign_in("secret", scope())) for _ in range(2))
-    auth.sign_out(auth.principal(scope(cookie=cookie)))
-    for again in (auth, Authenticator(mode="token", token="secret", port=1, folder=tmp_path)):
-        with pytest.raises(ProblemError):
-            again.principal(scope(cookie=cookie))
-        assert again.principal(scope(cookie=kept)).by_cookie
+async def test_gateways_that_share_the_token_take_each_others_cookies() -> None:
+    cookie = cookie_of(door().sign_in("secret", scope()))
+    assert (await door().principal(scope(cookie=cookie))).by_cookie
 
 
-def test_a_lost_list_of_ended_sessions_ends_all(tmp_path: Path) -> None:
-    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
-    cookie = cookie_of(auth.sign_in("secret", scope()))
-    (tmp_path / "revoked.json").write_text("{broken")
-    again = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
+async def test_cookies_of_gateways_on_other_ports_do_not_mix() -> None:
     with pytest.raises(ProblemError):
-        again.principal(scope(cookie=cookie))
-    assert again.principal(scope(cookie=cookie_of(again.sign_in("secret", scope())))).by_cookie
-
-
-def test_cookies_of_gateways_on_other_ports_do_not_mix(tmp_path: Path) -> None:
-    auth = Authenticator(mode="token", token="secret", port=1, folder=tmp_path)
-    other = Authenticator(mode="token", token="secret", port=2, folder=tmp_path)
-    with pytest.raises(ProblemError):
-        other.principal(scope(cookie=cookie_of(auth.sign_in("secret", scope()))))
+        await door(port=2).principal(scope(cookie=cookie_of(door().sign_in("secret", scope()))))
 
 
 @pytest.mark.parametrize(
     "authorization", ["Basic c2VjcmV0", "Bearer", "Bearer ", "secret", "Bearer secret2", "Bearer é"]
 )
-def test_other_credentials_are_401(authorization: str) -> None:
-    auth = Authenticator(mode="token", token="secret", port=1)
+async def test_other_credentials_are_401(authorization: str) -> None:
+    auth = door()
     with pytest.raises(ProblemError) as refused:
-        auth.principal(scope(authorization=authorization))
+        await auth.principal(scope(authorization=authorization))
     assert refused.value.status == 401
-    assert auth.principal(scope(authorization="bearer secret")).name == "local"
+    assert (await auth.principal(scope(authorization="bearer secret"))).name == "local"
 
 
 def test_waiting_doubles_is_bounded_and_forgotten() -> None:
@@ -167,7 +159,14 @@ def test_loopback(host: str, expected: bool) -> None:
     ("values", "said"),
     [
         ({"auth": "none", "host": "0.0.0.0"}, "loopback"),
-        ({"auth": "oidc"}, "not supported"),
+        ({"auth": "oidc"}, "OIDC_ISSUER"),
+        ({"auth": "oidc", "oidc_issuer": "http://issuer.example", "oidc_client_id": "deck"}, "OIDC_ISSUER"),
+        ({"auth": "oidc", "oidc_issuer": "https://issuer.example"}, "CLIENT_ID"),
+        (OIDC | {"host": "0.0.0.0"}, "PUBLIC_URL"),
+        (OIDC | {"host": "0.0.0.0", "public_url": "http://deck.example"}, "must be https"),
+        (OIDC | {"oidc_scopes": "admins"}, "group=scope"),
+        (OIDC | {"oidc_scopes": "admins=root"}, "'read', 'operate', 'publish' or 'admin'"),
+        ({"public_url": "https://deck.example/path"}, "pattern"),
         ({"token": "é"}, "ASCII"),
         ({"port": -1}, "greater than or equal"),
         ({"hf_endpoint": "file:///x"}, "pattern"),
@@ -182,19 +181,46 @@ def test_settings_that_are_unsafe_are_refused(values: dict[str, Any], said: str)
     "others",
     ['prefs={"a": "b"}; {}', "a[b]=1; {}", "flag; {}", "u=\u00e4; {}", "a b=c; {}", "x={}; {}; y=1", "t=1;{};", "; {}"],
 )
-def test_cookies_of_other_programs_on_this_host_do_no_harm(others: str) -> None:
-    auth = Authenticator(mode="token", token="secret", port=1)
+async def test_cookies_of_other_programs_on_this_host_do_no_harm(others: str) -> None:
+    auth = door()
     cookie = cookie_of(auth.sign_in("secret", scope()))
-    assert auth.principal(scope(cookie=others.replace("{}", cookie))).by_cookie
+    assert (await auth.principal(scope(cookie=others.replace("{}", cookie)))).by_cookie
 
 
-def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting() -> None:
     clock = Clock()
-    auth = Authenticator(mode="token", token="secret", port=1, now=clock)
+    auth = door(clock)
     for _ in range(FREE_FAILURES):
         with pytest.raises(ProblemError):
-            auth.principal(scope(authorization="Bearer wrong"))
+            await auth.principal(scope(authorization="Bearer wrong"))
     clock.now -= 86_400
     with pytest.raises(ProblemError) as refused:
-        auth.principal(scope(authorization="Bearer secret"))
+        await auth.principal(scope(authorization="Bearer secret"))
     assert int(refused.value.headers["Retry-After"]) <= 1
+
+
+def test_groups_are_read_from_text_and_from_yaml() -> None:
+    wanted = {"admins": ("admin",), "makers": ("operate", "publish"), "*": ("read",)}
+    said = "admins=admin, makers = operate+publish,*=read"
+    for value in (said, {"admins": "admin", "makers": ["operate", "publish"], "*": "read"}):
+        assert GatewaySettings(**OIDC, oidc_scopes=value).oidc_scopes == wanted  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", True),
+        ("/models?file=a%20b#x", True),
+        ("", False),
+        ("models", False),
+        ("//evil.example", False),
+        ("/\\evil.example", False),
+        ("https://evil.example", False),
+        ("/a\r\nX: y", False),
+        ("/\tx", False),
+        ("/\u00e4", False),
+        ("/api/v1/session", False),
+    ],
+)
+def test_whoever_signed_in_is_sent_to_our_own_pages_only(path: str, expected: bool) -> None:
+    assert is_page(path) is expected

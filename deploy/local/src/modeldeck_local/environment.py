@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 SECRETS: Mapping[str, frozenset[str]] = {
     "MODELDECK_TOKEN": frozenset({"gateway"}),
+    "MODELDECK_OIDC_CLIENT_SECRET": frozenset({"gateway"}),
     "HF_TOKEN": frozenset({"downloader", "catalog"}),
     "CIVITAI_TOKEN": frozenset({"downloader", "catalog"}),
 }

@@ -27,6 +27,7 @@ from gateway.routes import (
     session,
     storage,
     system,
+    tokens,
     user,
     workflows,
 )
@@ -50,6 +51,7 @@ GROUPS = (
     log,
     session,
     user,
+    tokens,
 )
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
 _DETAILS = {

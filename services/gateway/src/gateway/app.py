@@ -6,6 +6,8 @@ import asyncio
 import operator
 import socket
 import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 from modeldeck_events.projector import Fold, Projector
@@ -15,11 +17,13 @@ from modeldeck_events.store import Batch
 from prometheus_client import Gauge
 
 from gateway import api
+from gateway.accounts import Accounts, ended_by
 from gateway.auth import Authenticator, HostCheck
 from gateway.boards.fold import Boards
 from gateway.boards.queue import queue_object
 from gateway.commands import Commands
 from gateway.context import Gateway
+from gateway.cookies import Cookies
 from gateway.front import Front
 from gateway.health import HealthCheck
 from gateway.host_watch import HostWatch
@@ -31,11 +35,15 @@ from gateway.routes.models import model_list
 from gateway.routes.presets import category_list, preset_list
 from gateway.routes.workflows import template_list
 from gateway.server import allow_connections, bind, serve
-from gateway.settings import GatewaySettings, is_loopback
+from gateway.settings import GatewaySettings, is_loopback, secret_of
 from gateway.snapshots import Snapshots
 from gateway.sse import MAX_STREAMS, StreamEndpoint
 from gateway.tokens import load_token
+from gateway.user_facts import UserFacts
 from gateway.web import Dashboard, dist_folder
+
+if TYPE_CHECKING:
+    from gateway.oidc import Oidc
 
 SNAPSHOT_EVERY_S = 15.0
 OTHER_FILES = 500
@@ -57,8 +65,14 @@ class App:
         self._inspector = Inspector(self.service)
         folds: list[Fold] = [self.boards, self._inspector]
         self._projector: Projector = self.service.folds(folds, after=self._saved, on_batch=self._on_batch)
-        token = settings.token.get_secret_value() if settings.token else None
-        port: int = listener.getsockname()[1]
+        token = "" if settings.auth == "none" else load_token(settings.data_dir, secret_of(settings.token))
+        cookies = Cookies(
+            token,
+            port=listener.getsockname()[1],
+            issuer=settings.issuer_key,
+            secure=settings.public_url.startswith("https:"),
+        )
+        issued = _issued(settings, cookies)
         self.gateway = Gateway(
             settings=settings,
             boards=self.boards,
@@ -67,16 +81,24 @@ class App:
             commands=Commands(self.service.bus.request, self.live),
             auth=Authenticator(
                 mode=settings.auth,
-                token="" if settings.auth == "none" else load_token(settings.data_dir, token),
-                port=port,
-                folder=folder,
+                token=token,
+                cookies=cookies,
+                accounts=Accounts(self.boards.users, self.live, self.service.store),
+                issuer=issued.tokens if issued else None,
             ),
             streams=StreamEndpoint(self.live, self.service.store),
             health=HealthCheck(self.service.bus.request, self.live, self.service.health, settings.pool),
             connected=lambda: self.service.bus.nc.is_connected,
+            cookies=cookies,
+            user_facts=UserFacts(self.service.store, self.live),
+            login=issued.login if issued else None,
         )
         self.front = Front(
-            host_check=HostCheck(settings.host, loopback=is_loopback(settings.host)),
+            host_check=HostCheck(
+                settings.host,
+                loopback=is_loopback(settings.host),
+                public_name=urlsplit(settings.public_url).hostname or "",
+            ),
             auth=self.gateway.auth,
             dashboard=Dashboard(dist_folder()),
             live=self.live,
@@ -108,6 +130,9 @@ class App:
 
     def _on_batch(self, batch: Batch) -> None:
         self.live.on_batch(batch, self._projector.epoch)
+        if self.gateway.streams.open_count:
+            for session in filter(None, map(ended_by, batch.records)):
+                self.gateway.streams.end_session(session)
         PUBLISHED.set(batch.seq)
 
     async def _serve(self) -> None:
@@ -136,6 +161,15 @@ class App:
             _log.warning("snapshot could not be written; the next start folds more of the log", reason=str(error))
         else:
             self._saved = position
+
+
+def _issued(settings: GatewaySettings, cookies: Cookies) -> Oidc | None:
+    """Return what speaks with the issuer, where one is configured."""
+    if settings.auth != "oidc":
+        return None
+    from gateway import oidc  # noqa: PLC0415 - the cryptography below it costs every gateway 8 MB, and few need it
+
+    return oidc.build(settings, cookies)
 
 
 def main() -> int:

@@ -1,46 +1,43 @@
-"""Who may ask: the local token as bearer, or exchanged for a signed cookie; and who may not, from which site.
+"""Who may ask: the local token, a personal token or an issuer's, as bearer or exchanged for a cookie; and from where.
 
-The cookie is `<expiry>.<id>.<signature>`, signed with a key derived from the token: another token makes every cookie
-worthless. A signed-out id is refused until it expires, also after a restart.
+Whoever presents a wrong one too often waits. The cookies themselves are in `cookies`, what each may do is in `rights`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-import os
-import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from gateway.accounts import PREFIX, Accounts, principal_of
 from gateway.asgi import Scope, header
+from gateway.boards.users import Token
+from gateway.cookies import LOCAL_NAME, Cookies
 from gateway.problems import ProblemError
+from gateway.rights import SAFE_METHODS, Principal
 
-SESSION_S = 30 * 24 * 3600
 FREE_FAILURES = 10
 MAX_WAIT_S = 30.0
 FORGET_S = 60.0
 MAX_ADDRESSES = 1024
 MAX_CACHED = 4096
-MAX_REVOKED = 10_000
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SIGN_IN = "/api/v1/session/oidc/start"
+_JWT_START = b"eyJ"
+"""How `{"` begins in base64: every JWT, and no token of ours."""
+
+LOCAL = Principal(LOCAL_NAME, "token")
+ANYONE = Principal(LOCAL_NAME, "none")
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks; `session` is the cookie's id, or the name of the credential. The local token may do everything."""
+class Issuer(Protocol):
+    """Checks what an OIDC issuer signed."""
 
-    name: str
-    session: str
-    by_cookie: bool = False
-
-
-LOCAL = Principal("local", "token")
-ANYONE = Principal("local", "none")
+    def principal(self, token: str) -> Awaitable[Principal]:
+        """Return whom a bearer token names; raises ProblemError 401, or 503 while the issuer's keys cannot be had."""
+        ...
 
 
 class Backoff:
@@ -82,119 +79,106 @@ class Backoff:
 
 
 class Authenticator:
-    """Checks credentials. `mode` is `token` or `none`; `port` keeps the cookies of several gateways on a host apart."""
+    """Checks credentials. `mode` is `token`, `oidc` or `none`; without `accounts` there are no personal tokens."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
         *,
         mode: str,
         token: str,
-        port: int,
-        folder: Path | None = None,
+        cookies: Cookies,
+        accounts: Accounts | None = None,
+        issuer: Issuer | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._mode = mode
         self._token = hashlib.sha256(token.encode()).digest()
-        self._key = hmac.digest(token.encode(), b"modeldeck session v1", "sha256")
-        self.cookie_name = f"modeldeck_session_{port}"
+        self._cookies = cookies
+        self._accounts = accounts
+        self._issuer = issuer
         self._now = now
-        self._backoff = Backoff(time.monotonic)
-        self._good: OrderedDict[bytes, tuple[float, Principal]] = OrderedDict()
-        self._revoked_file = folder / "revoked.json" if folder else None
-        self._revoked: dict[str, float] = self._load_revoked()
+        self._more = {"sign_in": SIGN_IN} if issuer else {}
+        self.backoff = Backoff(time.monotonic)
 
-    def principal(self, scope: Scope) -> Principal:
-        """Return who asks; raises ProblemError 401, or 429 after too many wrong tokens."""
+    async def principal(self, scope: Scope) -> Principal:
+        """Return who asks; raises ProblemError 401, 429 after too many wrong tokens, 503 when nobody can tell."""
         if self._mode == "none":
             return ANYONE
         authorization = header(scope, b"authorization")
         if authorization:
-            return self._bearer(authorization, _address(scope))
+            return await self._bearer(authorization, address_of(scope))
         cookie = header(scope, b"cookie")
-        found = self._cookie(cookie) if cookie else None
-        if found is None:
-            raise _unauthorized("Sign in first: send `Authorization: Bearer TOKEN`, or open the link that was printed.")
+        found = self._cookies.read(cookie) if cookie else None
+        if found is None or (self._accounts is not None and self._accounts.has_ended(found.session)):
+            raise self._unauthorized(
+                "Sign in first: send `Authorization: Bearer TOKEN`, or open the link that was printed."
+            )
         return found
 
     def sign_in(self, token: str, scope: Scope) -> bytes:
-        """Return the Set-Cookie value for a right token; raises ProblemError 401 or 429."""
+        """Return the Set-Cookie value for the right local token; raises ProblemError 401 or 429."""
         if self._mode != "none":
-            self._check_token(token, _address(scope))
-        expires = int(self._now()) + SESSION_S
-        value = f"{expires}.{secrets.token_hex(16)}"
-        signed = f"{value}.{self._sign(value)}"
-        return f"{self.cookie_name}={signed}; Path=/; Max-Age={SESSION_S}; HttpOnly; SameSite=Strict".encode()
+            self._check_local(token, address_of(scope))
+        return self._cookies.start()
 
-    def sign_out(self, principal: Principal) -> bytes:
-        """Make the session's cookie worthless; return the Set-Cookie value that removes it."""
-        if principal.by_cookie:
-            self._revoked[principal.session] = self._now() + SESSION_S
-            self._good.clear()
-            self._save_revoked()
-        return f"{self.cookie_name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict".encode()
-
-    def _bearer(self, authorization: bytes, address: str) -> Principal:
-        scheme, _, token = authorization.partition(b" ")
+    async def _bearer(self, authorization: bytes, address: str) -> Principal:
+        scheme, _, raw = authorization.partition(b" ")
         if scheme.lower() != b"bearer":
-            raise _unauthorized("Only the scheme Bearer is known here.")
-        self._check_token(token.strip().decode("utf-8", "replace"), address)
+            raise self._unauthorized("Only the scheme Bearer is known here.")
+        token = raw.strip().decode("utf-8", "replace")
+        if self._accounts is not None and token.startswith(PREFIX):
+            found = await self._personal(self._accounts, token, address)
+            if found is not None:
+                return found
+        elif self._issuer is not None and raw.strip().startswith(_JWT_START):
+            return await self._issued(self._issuer, token, address)
+        self._check_local(token, address)
         return LOCAL
 
-    def _check_token(self, token: str, address: str) -> None:
-        self._backoff.check(address)
-        if not hmac.compare_digest(hashlib.sha256(token.encode("utf-8", "replace")).digest(), self._token):
-            self._backoff.failed(address)
-            raise _unauthorized("The token is wrong.", code="wrong_token")
-        self._backoff.passed(address)
-
-    def _cookie(self, raw: bytes) -> Principal | None:
-        cached = self._good.get(raw)
-        if cached is not None and cached[0] > self._now():
-            return cached[1]
-        value = _cookie_value(raw, self.cookie_name)
-        body, _, signature = value.rpartition(".")
-        expires, _, session = body.partition(".")
-        if not (expires.isascii() and expires.isdigit() and len(expires) < 16) or session in self._revoked:
+    async def _personal(self, accounts: Accounts, secret: str, address: str) -> Principal | None:
+        """Return whose token it is. One that is right never waits: no number of guesses finds it."""
+        token: Token | None = accounts.token(secret)
+        if token is None:
+            self.backoff.check(address)
+            token = await accounts.newest_token(secret)
+        if token is None:
             return None
-        if not hmac.compare_digest(signature.encode(), self._sign(body).encode()) or int(expires) <= self._now():
-            return None
-        found = Principal("local", session, by_cookie=True)
-        self._good[raw] = (float(expires), found)
-        while len(self._good) > MAX_CACHED:
-            self._good.popitem(last=False)
+        found = principal_of(token)
+        if found.expires_at is not None and found.expires_at <= self._now():
+            raise self._unauthorized(f"The token {token.name} has expired; make another one.", code="token_expired")
         return found
 
-    def _sign(self, value: str) -> str:
-        return hmac.new(self._key, value.encode(), "sha256").hexdigest()
-
-    def _load_revoked(self) -> dict[str, float]:
-        if self._revoked_file is None or not self._revoked_file.exists():
-            return {}
+    async def _issued(self, issuer: Issuer, token: str, address: str) -> Principal:
         try:
-            saved = json.loads(self._revoked_file.read_bytes())
-            return {str(key): float(until) for key, until in saved.items() if until > self._now()}
-        except (OSError, ValueError, AttributeError, TypeError):
-            # Nobody can tell any more which sessions were ended, so all are: another key signs the next ones.
-            self._key = hmac.digest(self._key, secrets.token_bytes(16), "sha256")
-            return {}
+            return await issuer.principal(token)
+        except ProblemError as problem:
+            if problem.status == 401:
+                self.backoff.check(address)
+                if problem.code == "wrong_token":
+                    self.backoff.failed(address)
+                problem.more |= self._more
+            raise
 
-    def _save_revoked(self) -> None:
-        newest = sorted(self._revoked.items(), key=lambda item: -item[1])[:MAX_REVOKED]
-        self._revoked = {key: until for key, until in newest if until > self._now()}
-        if self._revoked_file is None:
-            return
-        self._revoked_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = self._revoked_file.with_suffix(".part")
-        part.write_text(json.dumps(self._revoked), encoding="ascii")
-        os.chmod(part, 0o600)  # noqa: PTH101 - beside replace
-        part.replace(self._revoked_file)
+    def _check_local(self, token: str, address: str) -> None:
+        self.backoff.check(address)
+        if not hmac.compare_digest(hashlib.sha256(token.encode("utf-8", "replace")).digest(), self._token):
+            self.backoff.failed(address)
+            raise self._unauthorized("The token is wrong.", code="wrong_token")
+        self.backoff.passed(address)
+
+    def _unauthorized(self, detail: str, code: str = "unauthorized") -> ProblemError:
+        return unauthorized(detail, code, **self._more)
 
 
 class HostCheck:
-    """Refuses foreign Host headers on a loopback gateway: a page of a rebound name must not reach it."""
+    """Refuses foreign Host headers on a loopback gateway: a page of a rebound name must not reach it.
 
-    def __init__(self, host: str, *, loopback: bool) -> None:
-        self._names = {"localhost", "127.0.0.1", "::1", host.lower().strip("[]")} if loopback else None
+    `public_name` is that of a proxy on the same machine.
+    """
+
+    def __init__(self, host: str, *, loopback: bool, public_name: str = "") -> None:
+        names = {"localhost", "127.0.0.1", "::1", host.lower().strip("[]"), public_name.lower()} - {""}
+        self._names = names if loopback else None
         self._good: set[bytes] = set()
 
     def check(self, raw: bytes) -> None:
@@ -233,6 +217,17 @@ def refuse_embedded(scope: Scope) -> None:
         raise ProblemError(403, "cross_site", "Open the printed link itself.")
 
 
+def is_page(path: str) -> bool:
+    """Tell whether somebody may be sent to a path after signing in: a page of this deck, and of nobody else."""
+    return (
+        path.startswith("/")
+        and not path.startswith(("//", "/api/"))
+        and path.isascii()
+        and path.isprintable()
+        and not set(path) & {"\\", " "}
+    )
+
+
 def _host_name(raw: bytes) -> str | None:
     text = raw.decode("latin-1").lower()
     if text.startswith("["):
@@ -246,19 +241,12 @@ def _host_name(raw: bytes) -> str | None:
     return name.rstrip(".") if allowed and (not port or port.isdigit()) else None
 
 
-def _cookie_value(raw: bytes, name: str) -> str:
-    """Return the cookie's value. Others on this host may be of any form: http.cookies gives up at the first odd one."""
-    for pair in raw.decode("latin-1").split(";"):
-        key, _, value = pair.strip().partition("=")
-        if key == name:
-            return value
-    return ""
-
-
-def _address(scope: Scope) -> str:
+def address_of(scope: Scope) -> str:
+    """Return the address that a request comes from, empty when nobody knows."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
-def _unauthorized(detail: str, code: str = "unauthorized") -> ProblemError:
-    return ProblemError(401, code, detail, headers={"WWW-Authenticate": 'Bearer realm="modeldeck"'})
+def unauthorized(detail: str, code: str = "unauthorized", **more: str) -> ProblemError:
+    """Return the 401 of a request without the right credentials."""
+    return ProblemError(401, code, detail, headers={"WWW-Authenticate": 'Bearer realm="modeldeck"'}, **more)

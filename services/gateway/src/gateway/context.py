@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Header, Request, Response
 from modeldeck_events.message import Command, Reply
 from modeldeck_events.store import EventStore
 
 from gateway.asgi import etag_matches
-from gateway.auth import Authenticator, Principal
+from gateway.auth import Authenticator
 from gateway.boards.fold import Boards
 from gateway.commands import Commands, command_id
+from gateway.cookies import Cookies
 from gateway.frames import encode
 from gateway.health import HealthCheck
 from gateway.live import Live, etag
 from gateway.problems import not_ready
+from gateway.rights import Principal
 from gateway.settings import GatewaySettings
 from gateway.sse import StreamEndpoint
+from gateway.user_facts import UserFacts
+
+
+class SignIn(Protocol):
+    """Sends browsers to an issuer and takes them back (`oidc.Login`)."""
+
+    async def start(self, base_url: str, return_to: str) -> tuple[str, bytes]:
+        """Return where to send the browser, and its cookie."""
+        ...
+
+    async def finish(self, query: Mapping[str, str], base_url: str, cookie: bytes) -> tuple[Principal, str]:
+        """Return who came back, and the page he wanted; raises ProblemError."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,10 @@ class Gateway:
     health: HealthCheck
     connected: Callable[[], bool]
     """Whether the log can be reached at present."""
+    cookies: Cookies
+    user_facts: UserFacts
+    login: SignIn | None = None
+    """Signing in at an issuer, when one is configured."""
 
 
 def _gateway(request: Request) -> Gateway:
@@ -75,8 +94,8 @@ class Writer:
         self._gateway = gateway
         self._request = request if idempotency_key else None
         self.ids: dict[str, Any] = {
-            "actor": principal.name,
-            "command_id": command_id(principal.name, request.method, request.url.path, idempotency_key),
+            "actor": principal.actor,
+            "command_id": command_id(principal.actor, request.method, request.url.path, idempotency_key),
         }
 
     def ids_of(self, part: str) -> dict[str, Any]:

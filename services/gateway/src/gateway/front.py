@@ -1,11 +1,14 @@
 """The outermost application: every request passes here first, in this order.
 
 1. Host header; 2. one spelling of the path; 3. what needs no credentials: health, the dashboard's files, signing in;
-4. credentials; 5. writes only from our own pages; 6. read models from ready bytes; 7. streams; 8. the routes.
+4. credentials; 5. writes only from our own pages, and not too many; 6. the right for the route; 7. read models from
+ready bytes; 8. streams; 9. the routes.
 """
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -30,18 +33,23 @@ from gateway.asgi import (
     etag_matches,
     header,
 )
-from gateway.auth import SAFE_METHODS, Authenticator, HostCheck, check_site, refuse_embedded, refuse_foreign_site
+from gateway.auth import Authenticator, HostCheck, check_site, refuse_embedded, refuse_foreign_site
 from gateway.live import Answer, Live
+from gateway.pace import Pace
 from gateway.problems import ProblemError, away, internal, not_found, not_ready
+from gateway.rights import API, SAFE_METHODS, Principal, check, needed
 from gateway.sse import StreamEndpoint
 from gateway.web import Dashboard, File
 
 MAX_BODY_BYTES = 1024 * 1024
-API = "/api/v1"
 LARGE_BODIES = dict.fromkeys((f"{API}/workflows/scan", f"{API}/workflows/install-missing"), MAX_WORKFLOW_BYTES)
 """The routes that take a whole workflow."""
-SESSION = f"{API}/session"
 STREAM = f"{API}/stream"
+PUBLISH = f"{API}/events"
+WRITES_PER_S = 50.0
+WRITES_AT_ONCE = 1000
+"""For each user, with all his tokens; a reader is never made to wait."""
+MAX_TIMER_S = 30 * 86_400.0
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 GUARDED_PAGES = frozenset({"/metrics", "/docs", "/openapi.json"})
 
@@ -72,6 +80,7 @@ class Front:
         self._answers = {f"{API}{path}": answer for path, answer in answers.items()}
         self._streams = streams
         self._routes = routes
+        self._writes = Pace(rate=WRITES_PER_S, burst=WRITES_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a problem on the way becomes a problem document."""
@@ -119,23 +128,51 @@ class Front:
                 return await self._route(scope, receive, send)
             if path not in GUARDED_PAGES:
                 return await self._page(scope, send)
-        if path == SESSION and scope["method"] == "POST":
-            refuse_foreign_site(scope)
+        need = needed(scope["method"], path)
+        if need == "open":
+            refuse_embedded(scope) if scope["method"] == "GET" else refuse_foreign_site(scope)
             return await self._route(scope, receive, send)
-        principal = self._auth.principal(scope)
+        principal = await self._auth.principal(scope)
         check_site(scope, principal)
-        if scope["method"] == "GET":
+        check(principal, need)
+        if scope["method"] not in SAFE_METHODS:
+            self._take_turn(principal, path)
+        elif scope["method"] == "GET":
             ready = self._answers.get(path)
             if ready is not None and not scope["query_string"]:
                 return await self._ready_bytes(scope, send, ready)
             if path == STREAM:
-                STREAMS.inc()
-                try:
-                    return await self._streams(scope, receive, send, session=principal.session)
-                finally:
-                    STREAMS.dec()
+                return await self._stream(scope, receive, send, principal)
         scope.setdefault("state", {})["principal"] = principal
         return await self._route(scope, receive, send)
+
+    def _take_turn(self, principal: Principal, path: str) -> None:
+        """Raise ProblemError 429 for a user who writes faster than any person or script has reason to."""
+        if path == PUBLISH:
+            return  # counted by the facts in it
+        wait_s = self._writes.take({principal.name: 1})
+        if wait_s:
+            seconds = math.ceil(wait_s)
+            raise ProblemError(
+                429,
+                "rate_limited",
+                f"You may write {WRITES_PER_S:g} times a second in the long run; try again in {seconds} s.",
+                headers={"Retry-After": str(seconds)},
+            )
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send, principal: Principal) -> None:
+        """Answer with a stream, which ends with the credentials it was opened with."""
+        ending = None
+        if principal.expires_at is not None:
+            left_s = min(max(0.0, principal.expires_at - time.time()), MAX_TIMER_S)
+            ending = asyncio.get_running_loop().call_later(left_s, self._streams.end_session, principal.session)
+        STREAMS.inc()
+        try:
+            await self._streams(scope, receive, send, session=principal.session)
+        finally:
+            STREAMS.dec()
+            if ending is not None:
+                ending.cancel()
 
     async def _ready_bytes(self, scope: Scope, send: Send, ready: Answer) -> None:
         if not self._live.caught_up.is_set():

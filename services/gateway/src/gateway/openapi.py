@@ -16,7 +16,15 @@ _SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "description": "the local token, or one made for an application"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "modeldeck_session_8420", "description": "of the browser"},
 }
-_OPEN = frozenset({("get", "/healthz"), ("get", "/readyz"), ("post", "/api/v1/session")})
+_OPEN = frozenset(
+    {
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+        ("post", "/api/v1/session"),
+        ("get", "/api/v1/session/oidc/start"),
+        ("get", "/api/v1/session/oidc/callback"),
+    }
+)
 """What a stranger may ask."""
 READ_MODEL = "at"
 """Read models, and no other route, take this parameter."""
@@ -33,7 +41,7 @@ def complete(document: Json) -> Json:
             is_open = (method, path) in _OPEN
             if not is_open:
                 operation["security"] = _CREDENTIALS
-            _errors(operation, path, is_health=is_open and method == "get")
+            _errors(operation, path, is_health=is_open and not path.startswith("/api/"))
             names = {parameter["name"] for parameter in operation.get("parameters", ())}
             if method == "get" and READ_MODEL in names:
                 operation["responses"]["200"]["headers"] = _ETAG

@@ -7,21 +7,17 @@ import binascii
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from modeldeck_events.errors import ConflictError
-from modeldeck_events.store import Meta
 from modeldeck_events.users import ActivityCleared
-from modeldeck_events.users import subject as user_subject
 
 from gateway.boards import activity
 from gateway.boards.board import Json
 from gateway.context import Gateway, PrincipalDep, ReadyDep, read_answer
 from gateway.past import ViewDep
-from gateway.problems import ProblemError, away
+from gateway.problems import ProblemError
 from gateway.routes.shapes import ActivityEntry, Shape
 
 _WINDOW = 1000
 _MAX_WINDOWS = 20
-_CLEAR_TRIES = 3
 
 router = APIRouter(prefix="/activity", tags=["activity"])
 
@@ -78,19 +74,9 @@ async def page(  # noqa: PLR0913, PLR0917 - the query parameters of the contract
 @router.delete("/clear", status_code=204)
 async def clear(gateway: ReadyDep, principal: PrincipalDep) -> Response:
     """Hide everything up to now for the caller; nothing is deleted."""
-    subject = user_subject(principal.name)
-    meta = Meta(source="gateway", actor=principal.name)
-    up_to = gateway.live.position.seq
-    for _ in range(_CLEAR_TRIES):
-        last = await gateway.store.last_seq(subject)
-        event = ActivityCleared(user_id=principal.name, up_to_seq=up_to)
-        try:
-            seq = await gateway.store.append(subject, [event], expected_seq=last, meta=meta)
-        except ConflictError:
-            continue
-        await gateway.live.wait_for(seq)
-        return Response(status_code=204)
-    raise away("Someone else was clearing at the same time; try again.")
+    event = ActivityCleared(user_id=principal.name, up_to_seq=gateway.live.position.seq)
+    await gateway.user_facts.append(event, actor=principal.actor)
+    return Response(status_code=204)
 
 
 async def _older(

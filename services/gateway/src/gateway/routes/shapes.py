@@ -187,10 +187,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
     for status, text in {
         401: "No, or wrong, credentials",
-        403: "Not from another site's page",
+        403: "Not from another site's page, or the credentials lack a scope (`missing_scope` names it)",
         421: "The Host header names another host",
         422: "The request does not fit",
-        429: "Too many wrong tokens",
+        429: "Too many wrong tokens, or too many writes; Retry-After says when",
         503: "The gateway or a service is not ready",
     }.items()
 }

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from modeldeck_events import users as u
-from modeldeck_events.errors import ConflictError
-from modeldeck_events.store import Meta
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from gateway.boards.users import COLUMNS
-from gateway.context import Gateway, PrincipalDep, ReadyDep, json_answer, read_answer
+from gateway.context import PrincipalDep, ReadyDep, json_answer, read_answer
 from gateway.past import ViewDep
-from gateway.problems import ProblemError, away
 from gateway.routes.shapes import Shape
 
 MAX_WIDGETS = 100
 MAX_ROWS = 1000
-MAX_BYTES = 64 * 1024
-_TRIES = 3
 
 router = APIRouter(prefix="/user", tags=["user"])
 
@@ -108,14 +102,14 @@ async def put_dashboard(gateway: ReadyDep, principal: PrincipalDep, body: Arrang
         layout=tuple(u.WidgetPlace(**place.model_dump()) for place in body.layout),
         widget_settings=body.widget_settings,
     )
-    await _append(gateway, event)
+    await gateway.user_facts.append(event, actor=principal.actor)
     return json_answer(gateway.boards.users.dashboard(principal.name))
 
 
 @router.delete("/dashboard", response_model=UserDashboard)
 async def reset_dashboard(gateway: ReadyDep, principal: PrincipalDep) -> Response:
     """Go back to the default board."""
-    await _append(gateway, u.DashboardReset(user_id=principal.name))
+    await gateway.user_facts.append(u.DashboardReset(user_id=principal.name), actor=principal.actor)
     return json_answer(gateway.boards.users.dashboard(principal.name))
 
 
@@ -131,23 +125,6 @@ async def put_settings(gateway: ReadyDep, principal: PrincipalDep, body: UserSet
     changes = body.model_dump(exclude_unset=True)
     kept = gateway.boards.users.chosen(principal.name) | changes
     settings = {name: value for name, value in kept.items() if value is not None}
-    await _append(gateway, u.SettingsChanged(user_id=principal.name, settings=settings))
+    event = u.SettingsChanged(user_id=principal.name, settings=settings)
+    await gateway.user_facts.append(event, actor=principal.actor)
     return json_answer(gateway.boards.users.settings(principal.name))
-
-
-async def _append(gateway: Gateway, event: u.UserEvent) -> None:
-    """Append a fact of a user, and wait until it can be read."""
-    size = len(msgspec.json.encode(event))
-    if size > MAX_BYTES:
-        raise ProblemError(413, "too_large", f"This has {size} bytes; at most {MAX_BYTES} are kept for a user.")
-    subject = u.subject(event.user_id)
-    meta = Meta(source="gateway", actor=event.user_id)
-    for _ in range(_TRIES):
-        try:
-            last = await gateway.store.last_seq(subject)
-            seq = await gateway.store.append(subject, [event], expected_seq=last, meta=meta)
-        except ConflictError:
-            continue
-        await gateway.live.wait_for(seq)
-        return
-    raise away("Someone else changed the same at the same time; try again.")
