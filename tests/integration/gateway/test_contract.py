@@ -5,11 +5,14 @@ simulated at the bus.
 """
 
 import asyncio
+import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from gateway import api
 from gateway.front import LARGE_BODIES, MAX_BODY_BYTES
@@ -28,6 +31,7 @@ CHECKS = (
 )
 """Not `positive_data_acceptance`: rules between fields ("either repo or url") cannot be said in a schema."""
 EXAMPLES = 12
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "api"
 DOCUMENT = api.document(api.build(None))
 NAMES = {
     "preset_id": "a",
@@ -195,3 +199,46 @@ async def test_what_is_no_json_or_too_large_is_refused(furnished: Product) -> No
             large = await furnished.http.request(method, filled(path), content=b" " * (too_many + 1), headers=kind)
             assert (large.status_code, large.json()["code"]) == (413, "too_large"), path
     assert (await furnished.http.get("/api/v1/nope")).json()["code"] == "not_found"
+
+
+# -- the contract of the bus
+
+
+async def test_the_contract_of_the_bus_is_served(product: Product) -> None:
+    document = (await product.http.get("/api/v1/asyncapi.json")).json()
+    assert document == json.loads((DOCS / "schemas" / "asyncapi.json").read_text())
+    names = (await product.http.get("/api/v1/schemas")).json()["types"]
+    assert len(names) > 80
+    for name in names:
+        served = await product.http.get(f"/api/v1/schemas/{name}")
+        assert served.json() == json.loads((DOCS / "schemas" / f"{name}.json").read_text()), name
+    again = await product.http.get("/api/v1/asyncapi.json", headers={"If-None-Match": served.headers["etag"]})
+    assert again.status_code == 200
+    unknown = await product.http.get("/api/v1/schemas/modeldeck.nope.v1")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_type")
+
+
+def test_every_schema_is_one_and_every_reference_leads_somewhere() -> None:
+    asyncapi = json.loads((DOCS / "schemas" / "asyncapi.json").read_text())
+    for document, parts in ((DOCUMENT, DOCUMENT["components"]["schemas"]), (asyncapi, payloads(asyncapi))):
+        for name, schema in parts.items():
+            assert jsonschema_rs.meta.is_valid(schema), name
+        for reference in references(document):
+            place: Any = document
+            for step in reference.removeprefix("#/").split("/"):
+                place = place[step.replace("~1", "/").replace("~0", "~")]
+
+
+def payloads(asyncapi: dict[str, Any]) -> dict[str, Any]:
+    return {name: message["payload"] for name, message in asyncapi["components"]["messages"].items()}
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for part in node.values():
+            yield from references(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from references(part)

@@ -15,6 +15,7 @@ from gateway.context import Gateway
 from gateway.problems import MEDIA_TYPE, ProblemError, away, internal
 from gateway.routes import (
     activity,
+    contracts,
     dashboard,
     downloads,
     hub,
@@ -48,6 +49,7 @@ GROUPS = (
     activity,
     system,
     publish,
+    contracts,
     log,
     session,
     user,

@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/asyncapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Asyncapi
+         * @description Return the AsyncAPI document of the bus.
+         */
+        get: operations["asyncapi_api_v1_asyncapi_json_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dashboard/overview": {
         parameters: {
             query?: never;
@@ -822,6 +842,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schemas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schemas
+         * @description List every type of event, command and reading.
+         */
+        get: operations["list_schemas_api_v1_schemas_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schemas/{type}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Schema
+         * @description Return the JSON Schema of the body of a type, such as `modeldeck.download.queued.v1`.
+         */
+        get: operations["schema_api_v1_schemas__type__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -1375,6 +1435,28 @@ export interface components {
             };
         };
         /**
+         * AsyncApi
+         * @description An AsyncAPI 3.0 document: every channel of the bus and what travels there.
+         */
+        AsyncApi: {
+            /** Asyncapi */
+            asyncapi: string;
+            /** Channels */
+            channels: {
+                [key: string]: unknown;
+            };
+            /** Components */
+            components: {
+                [key: string]: unknown;
+            };
+            /** Operations */
+            operations: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * CategoryList
          * @description All categories.
          */
@@ -1434,6 +1516,8 @@ export interface components {
             error?: string | null;
             /** Free */
             free?: number | null;
+            /** Path */
+            path?: string | null;
             /** Percent */
             percent?: number | null;
             /** Total */
@@ -1490,6 +1574,18 @@ export interface components {
             used_bytes?: number | null;
             /** Warning Threshold */
             warning_threshold: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DiskIo
+         * @description Bytes per second over all physical disks; a number that cannot be told is absent.
+         */
+        DiskIo: {
+            /** Read Bps */
+            read_bps?: number | null;
+            /** Written Bps */
+            written_bps?: number | null;
         } & {
             [key: string]: unknown;
         };
@@ -1857,12 +1953,29 @@ export interface components {
         Gpu: {
             /** Error */
             error?: string | null;
+            /** Index */
+            index: number;
             /** Memory Total */
             memory_total?: number | null;
+            /** Memory Total Bytes */
+            memory_total_bytes?: number | null;
             /** Memory Used */
             memory_used?: number | null;
+            /** Memory Used Bytes */
+            memory_used_bytes?: number | null;
             /** Name */
             name: string;
+            /** Power W */
+            power_w?: number | null;
+            /** Process Count */
+            process_count?: number | null;
+            /**
+             * Processes
+             * @description those that hold the most memory, at most 16
+             */
+            processes?: components["schemas"]["GpuProcess"][] | null;
+            /** Temperature C */
+            temperature_c?: number | null;
             /** Utilization */
             utilization?: number | null;
         } & {
@@ -1883,12 +1996,54 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * GpuPoint
+         * @description One GPU at a time of the past.
+         */
+        GpuPoint: {
+            /** Index */
+            index: number;
+            /** Memory Percent */
+            memory_percent?: number | null;
+            /**
+             * Memory Used
+             * @description MB
+             */
+            memory_used?: number | null;
+            /** Power W */
+            power_w?: number | null;
+            /** Temperature C */
+            temperature_c?: number | null;
+            /** Utilization */
+            utilization?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * GpuProcess
+         * @description A process that uses a GPU.
+         */
+        GpuProcess: {
+            /** Memory Used Bytes */
+            memory_used_bytes?: number | null;
+            /** Name */
+            name?: string | null;
+            /** Pid */
+            pid: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Gpus
          * @description All GPUs of a host.
          */
         Gpus: {
             /** Devices */
             devices: components["schemas"]["Gpu"][];
+            /**
+             * Status
+             * @description "ok", or why there are none ("no driver" ...) or some may be missing
+             */
+            status?: string | null;
         } & {
             [key: string]: unknown;
         };
@@ -1935,11 +2090,31 @@ export interface components {
         HostResources: {
             /** At */
             at?: string | null;
-            /** Cpu Percent */
+            /**
+             * Cpu Count
+             * @description processors that can work at a time
+             */
+            cpu_count?: number | null;
+            /**
+             * Cpu Limit
+             * @description processors' worth of time that may be used, where limited
+             */
+            cpu_limit?: number | null;
+            /**
+             * Cpu Percent
+             * @description of what may be used: in a container of its share
+             */
             cpu_percent?: number | null;
             disk?: components["schemas"]["Disk"] | null;
+            disk_io?: components["schemas"]["DiskIo"] | null;
+            /**
+             * Disks
+             * @description every volume with models, the models folder's first
+             */
+            disks?: components["schemas"]["Disk"][] | null;
             gpu?: components["schemas"]["Gpus"] | null;
             memory?: components["schemas"]["Memory"] | null;
+            network?: components["schemas"]["Network"] | null;
             /** Stale */
             stale?: boolean | null;
         } & {
@@ -2156,6 +2331,11 @@ export interface components {
             folder: string;
             /** Format */
             format: string;
+            /**
+             * Last Used At
+             * @description when a generation last loaded it, as far as that was told
+             */
+            last_used_at?: string | null;
             /**
              * Metadata
              * @description what its own header says
@@ -2376,6 +2556,18 @@ export interface components {
             kind: "preset" | "template" | "download";
             /** Name */
             name: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Network
+         * @description Bytes per second over all physical interfaces; a number that cannot be told is absent.
+         */
+        Network: {
+            /** Received Bps */
+            received_bps?: number | null;
+            /** Sent Bps */
+            sent_bps?: number | null;
         } & {
             [key: string]: unknown;
         };
@@ -3173,14 +3365,35 @@ export interface components {
         ResourceHistory: {
             /** Hosts */
             hosts: {
-                [key: string]: {
-                    [key: string]: unknown;
-                }[];
+                [key: string]: components["schemas"]["ResourcePoint"][];
             };
             /** Minutes */
             minutes: number;
             /** Step S */
             step_s: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ResourcePoint
+         * @description One host at a time of the past; what was not known then is absent.
+         */
+        ResourcePoint: {
+            /** At */
+            at: string;
+            /** Cpu Percent */
+            cpu_percent?: number | null;
+            disk_io?: components["schemas"]["DiskIo"] | null;
+            /**
+             * Disk Percent
+             * @description of the models folder's volume
+             */
+            disk_percent?: number | null;
+            /** Gpu */
+            gpu?: components["schemas"]["GpuPoint"][] | null;
+            /** Memory Percent */
+            memory_percent?: number | null;
+            network?: components["schemas"]["Network"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -3191,15 +3404,35 @@ export interface components {
         Resources: {
             /** At */
             at?: string | null;
-            /** Cpu Percent */
+            /**
+             * Cpu Count
+             * @description processors that can work at a time
+             */
+            cpu_count?: number | null;
+            /**
+             * Cpu Limit
+             * @description processors' worth of time that may be used, where limited
+             */
+            cpu_limit?: number | null;
+            /**
+             * Cpu Percent
+             * @description of what may be used: in a container of its share
+             */
             cpu_percent?: number | null;
             disk?: components["schemas"]["Disk"] | null;
+            disk_io?: components["schemas"]["DiskIo"] | null;
+            /**
+             * Disks
+             * @description every volume with models, the models folder's first
+             */
+            disks?: components["schemas"]["Disk"][] | null;
             gpu?: components["schemas"]["Gpus"] | null;
             /** Hosts */
             hosts?: {
                 [key: string]: components["schemas"]["HostResources"];
             };
             memory?: components["schemas"]["Memory"] | null;
+            network?: components["schemas"]["Network"] | null;
             /** Stale */
             stale?: boolean | null;
         } & {
@@ -3247,6 +3480,16 @@ export interface components {
             references: components["schemas"]["Reference"][];
             /** Warnings */
             warnings: components["schemas"]["Warned"][];
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SchemaList
+         * @description The names of all message types.
+         */
+        SchemaList: {
+            /** Types */
+            types: string[];
         } & {
             [key: string]: unknown;
         };
@@ -4009,6 +4252,80 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    asyncapi_api_v1_asyncapi_json_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AsyncApi"];
+                };
             };
             /** @description No, or wrong, credentials */
             401: {
@@ -7794,6 +8111,167 @@ export interface operations {
             };
             /** @description The state forbids it */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schemas_api_v1_schemas_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchemaList"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    schema_api_v1_schemas__type__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
