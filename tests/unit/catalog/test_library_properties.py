@@ -12,7 +12,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from modeldeck_events.modelfiles import DeleteModelFile
-from modeldeck_events.presets import UninstallPreset
+from modeldeck_events.needs import GivenUp
+from modeldeck_events.presets import PresetUninstalled, UninstallPreset
 from modeldeck_events.templates import LockWorkflow, PlanLock
 
 from tests.unit.catalog.library_bench import POOL, Bench, ask, bench_in, preset, spec
@@ -107,10 +108,11 @@ def test_uninstalling_breaks_nothing_else(world: World, order: list[int]) -> Non
 @given(world=worlds.filter(lambda world: len(world.presets) >= 2))
 def test_one_after_the_other_is_both_at_once(world: World) -> None:
     async def check(bench: Bench, order: tuple[str, str]) -> None:
-        bench.origins.given_up.ids |= {"p0", "p1"}
+        for preset_id in order:
+            bench.origins.given_up.apply(PresetUninstalled(pool=POOL, preset_id=preset_id))
         named = world.presets[0] | world.presets[1]
         wanted = {path for path in world.disk if path not in named or bench.needs.of(path)}
-        bench.origins.given_up.ids.clear()
+        bench.origins.given_up = GivenUp(POOL)
         for preset_id in order:
             await uninstall(bench, preset_id)
         assert bench.on_disk() == wanted

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 from modeldeck_events import needs
 from modeldeck_events.downloads import DownloadQueued, FileSpec, Phase, Target
 from modeldeck_events.matching import ModelIndex
+from modeldeck_events.modelfiles import ModelFileFound, ModelFileGone
 from modeldeck_events.needs import GivenUp
 from modeldeck_events.presets import PresetDefinition, PresetUninstalled
 from modeldeck_events.templates import Form, TemplateReference
@@ -102,11 +104,34 @@ def test_a_download_needs_what_it_finished_and_what_it_may_be_writing(phase: Pha
 
 def test_an_uninstalled_preset_is_given_up_until_it_is_queued_again() -> None:
     given_up = GivenUp("main")
-    assert given_up.apply(PresetUninstalled(pool="other", preset_id="p")) is None
-    assert given_up.apply(PresetUninstalled(pool="main", preset_id="p")) == "p"
-    assert given_up.apply(PresetUninstalled(pool="main", preset_id="p")) is None
+    assert given_up.apply(PresetUninstalled(pool="other", preset_id="p")) == ()
+    assert given_up.apply(PresetUninstalled(pool="main", preset_id="p")) == ("p",)
+    assert given_up.apply(PresetUninstalled(pool="main", preset_id="p")) == ()
     target = Target(id="preset:p", kind="preset", name="P", preset_id="p")
-    assert given_up.apply(DownloadQueued(download_id="d", pool="other", target=target, files=())) is None
+    assert given_up.apply(DownloadQueued(download_id="d", pool="other", target=target, files=())) == ()
     assert given_up.ids == {"p"}
-    assert given_up.apply(DownloadQueued(download_id="d", pool="main", target=target, files=())) == "p"
+    assert given_up.apply(DownloadQueued(download_id="d", pool="main", target=target, files=())) == ("p",)
     assert given_up.ids == set()
+
+
+def test_or_until_all_that_was_deleted_for_it_is_back() -> None:
+    given_up = GivenUp("main")
+    given_up.apply(PresetUninstalled(pool="main", preset_id="p", deleted=("a", "b"), kept=("c",)))
+    assert given_up.apply(found("a")) == ()
+    assert given_up.apply(found("c")) == ()
+    again = GivenUp("main", given_up.state())
+    assert given_up.apply(ModelFileGone(pool="main", path="a")) == ()
+    assert given_up.apply(found("b")) == (), "the other one went again meanwhile"
+    assert given_up.apply(found("a")) == ("p",)
+    assert again.apply(found("b")) == ("p",), "what was saved goes on"
+
+
+def test_one_of_which_everything_was_kept_does_not_come_back_by_itself() -> None:
+    given_up = GivenUp("main")
+    given_up.apply(PresetUninstalled(pool="main", preset_id="p", kept=("c",)))
+    assert given_up.apply(found("c")) == ()
+    assert given_up.ids == {"p"}
+
+
+def found(path: str) -> ModelFileFound:
+    return ModelFileFound(pool="main", path=path, size_bytes=1, modified_at=datetime(2026, 1, 1, tzinfo=UTC))

@@ -2,8 +2,7 @@
 
 A file is needed, under exactly this path, by
 * an installed preset that names it. Installed: each of its files that is not optional is there (`satisfies`), or
-  each of those with which it was installed before the catalog changed it, and nobody gave the preset up since
-  (`GivenUp`),
+  each of those with which it was installed before the catalog changed it, and it is not given up (`GivenUp`),
 * a template with an active reference that is found at this path (`matching.Match.found_at`), or below it,
 * a download under way: its finished files, and while it runs all that it has not given up.
 
@@ -12,12 +11,15 @@ Another name of the same content (a hard link) does not count: who looks under t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 from typing import Protocol
 
 from modeldeck_events.downloads import DownloadQueued, FileSpec, Phase
 from modeldeck_events.matching import ModelIndex
 from modeldeck_events.message import Event
+from modeldeck_events.modelfiles import ModelFileDeleted, ModelFileFound, ModelFileGone
 from modeldeck_events.presets import PresetDefinition, PresetUninstalled
 from modeldeck_events.templates import TemplateReference
 
@@ -107,24 +109,50 @@ def download_paths(
 
 
 class GivenUp:
-    """The presets of one pool that were uninstalled and not queued again since.
+    """The presets of one pool that were uninstalled, until they are queued again or all files deleted then are back.
 
     What is left of their files, because something else needs it, is not theirs any more. Without this, two presets with
     the same files would hold each other for ever.
     """
 
-    def __init__(self, pool: str) -> None:
-        self.ids: set[str] = set()
+    def __init__(self, pool: str, saved: Mapping[str, Mapping[str, bool]] = MappingProxyType({})) -> None:
         self._pool = pool
+        self._back = {preset_id: dict(paths) for preset_id, paths in saved.items()}
 
-    def apply(self, event: Event | None) -> str | None:
-        """Take over one fact; return the id of the preset whose standing changed."""
+    @property
+    def ids(self) -> AbstractSet[str]:
+        """The presets' ids."""
+        return self._back.keys()
+
+    def state(self) -> dict[str, dict[str, bool]]:
+        """Return, to be saved, by preset which of the paths that were deleted for it are back."""
+        return {preset_id: dict(paths) for preset_id, paths in self._back.items()}
+
+    def apply(self, event: Event | None) -> tuple[str, ...]:
+        """Take over one fact; return the ids of the presets whose standing changed."""
         match event:
-            case PresetUninstalled(pool=self._pool, preset_id=preset_id) if preset_id not in self.ids:
-                self.ids.add(preset_id)
-                return preset_id
-            case DownloadQueued(pool=self._pool) if event.target.preset_id in self.ids:
-                self.ids.discard(event.target.preset_id)
-                return event.target.preset_id
+            case PresetUninstalled(pool=self._pool):
+                is_new = event.preset_id not in self._back
+                self._back[event.preset_id] = dict.fromkeys(event.deleted, False)
+                return (event.preset_id,) if is_new else ()
+            case DownloadQueued(pool=self._pool) if event.target.preset_id in self._back:
+                del self._back[event.target.preset_id]
+                return (event.target.preset_id,)
+            case ModelFileFound(pool=self._pool):
+                return self._is_back(event.path)
+            case ModelFileGone(pool=self._pool) | ModelFileDeleted(pool=self._pool):
+                for paths in self._back.values():
+                    if event.path in paths:
+                        paths[event.path] = False
+                return ()
             case _:
-                return None
+                return ()
+
+    def _is_back(self, path: str) -> tuple[str, ...]:
+        found = [preset_id for preset_id, paths in self._back.items() if path in paths]
+        for preset_id in found:
+            self._back[preset_id][path] = True
+        whole = tuple(preset_id for preset_id in found if all(self._back[preset_id].values()))
+        for preset_id in whole:
+            del self._back[preset_id]
+        return whole

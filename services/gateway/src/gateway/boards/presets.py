@@ -37,6 +37,7 @@ _UNDER_WAY = frozenset({"queued", "downloading", "verifying", "retrying", "pause
 _QUIET = _UNDER_WAY | {"installed"}
 """Where a file that is not there yet, or not yet the new one, is no oddity."""
 _OF_FILES = (ModelFileFound, ModelFileGone, ModelFileDeleted, ModelFileHashed)
+_OfFile = ModelFileFound | ModelFileGone | ModelFileDeleted | ModelFileHashed
 _EXPLAINED = frozenset({"failed", "retrying", "paused"})
 
 
@@ -46,14 +47,14 @@ class _Saved(msgspec.Struct):
     categories: tuple[Category, ...] = ()
     version: str = ""
     catalog_warnings: tuple[PresetWarning, ...] = ()
-    given_up: tuple[str, ...] = ()
+    given_up: dict[str, dict[str, bool]] = {}
     installs: InstallsState = msgspec.field(default_factory=InstallsState)
 
 
 class Presets:
     """The board of presets, as seen from one storage pool."""
 
-    VERSION = 5
+    VERSION = 6
     FOLDS = (
         DownloadEvent,
         *_OF_FILES,
@@ -79,8 +80,8 @@ class Presets:
         """Fold one fact of a preset, the catalog, a model file or a download (their boards have seen it already)."""
         event = record.event
         if isinstance(event, _OF_FILES):
-            return event.pool == self._pool and self._file_changed(event.path)
-        self._forget_views(filter(None, (self._given_up.apply(event), self._updates.installs.apply(event))))
+            return event.pool == self._pool and self._file_changed(event)
+        self._forget_views((*self._given_up.apply(event), *filter(None, (self._updates.installs.apply(event),))))
         if isinstance(event, DownloadEvent):
             return self._download_changed(event)
         match event:
@@ -165,7 +166,7 @@ class Presets:
     def dump(self) -> bytes:
         """Return definitions, categories, which presets were given up, and with what they were installed."""
         self._saved.installs = self._updates.installs.saved
-        self._saved.given_up = tuple(sorted(self._given_up.ids))
+        self._saved.given_up = self._given_up.state()
         return msgspec.json.encode(self._saved)
 
     def load(self, data: bytes) -> None:
@@ -173,7 +174,7 @@ class Presets:
         saved = msgspec.json.decode(data, type=_Saved)
         self.reset()
         self._saved = saved
-        self._given_up.ids.update(saved.given_up)
+        self._given_up = GivenUp(self._pool, saved.given_up)
         self._updates.installs.load(saved.installs)
         self._touched.update(saved.definitions)
         for definition in saved.definitions.values():
@@ -209,8 +210,8 @@ class Presets:
         self._forget_views(filter(None, (download.target.preset_id,)))
         return True
 
-    def _file_changed(self, path: str) -> bool:
-        users = self._users.get(path, ())
+    def _file_changed(self, event: _OfFile) -> bool:
+        users = (*self._users.get(event.path, ()), *self._given_up.apply(event))
         self._forget_views(users)
         return bool(users)
 
