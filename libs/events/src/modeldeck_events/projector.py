@@ -53,6 +53,8 @@ class Projector:
         self.epoch = after.epoch if after else ""
         self.errors = 0
         self.on_batch = on_batch
+        self.folding = asyncio.Lock()
+        """Held while a batch is applied: who holds it reads the folds in several steps, all as of one position."""
         self._store = store
         self._folds = tuple(folds)
         self._subjects = tuple(subjects)
@@ -70,10 +72,12 @@ class Projector:
                 if not self.epoch:
                     self.epoch = (await self._store.head()).epoch
                 async for batch in self._store.follow(after=self.position, subjects=self._subjects):
-                    await self._apply(batch)
+                    async with self.folding:
+                        await self._apply(batch)
             except EpochChangedError as error:
                 _log.warning("the log was replaced; folding from zero", reason=str(error))
-                self._reset()
+                async with self.folding:
+                    self._reset()
             except UnavailableError as error:
                 _log.debug("the log is away", reason=str(error))
                 await asyncio.sleep(HEAD_RETRY_S)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any, Protocol, runtime_checkable
 
+import msgspec
 from modeldeck_events.message import Event
 from modeldeck_events.store import Record
 
@@ -45,6 +47,37 @@ class Board(Protocol):
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote; raises msgspec.ValidationError or DecodeError for anything else."""
         ...
+
+
+@runtime_checkable
+class Large(Protocol):
+    """A board whose dump may take longer to write than the event loop should wait."""
+
+    def dump_slices(self) -> Iterator[bytes]:
+        """Yield in small parts what `dump` returns whole; nothing may be folded before the last one."""
+        ...
+
+
+SLICE = 250
+"""So many members of a large board are written at once: some milliseconds."""
+
+
+def array_slices(items: Iterable[object]) -> Iterator[bytes]:
+    """Yield a JSON array in parts."""
+    rest, between = iter(items), b"["
+    while part := list(islice(rest, SLICE)):
+        yield between + msgspec.json.encode(part)[1:-1]
+        between = b","
+    yield b"]" if between == b"," else b"[]"
+
+
+def object_slices(items: Mapping[str, object]) -> Iterator[bytes]:
+    """Yield a JSON object in parts."""
+    rest, between = iter(items.items()), b"{"
+    while part := dict(islice(rest, SLICE)):
+        yield between + msgspec.json.encode(part)[1:-1]
+        between = b","
+    yield b"}" if between == b"," else b"{}"
 
 
 class Collection(dict[str, Json]):

@@ -18,7 +18,7 @@ from modeldeck_events.readings import DownloadProgress
 from modeldeck_events.store import Record
 
 from gateway.boards import words
-from gateway.boards.board import Json, known
+from gateway.boards.board import Json, array_slices, known
 
 MAX_ENDED = 10_000
 """Ended downloads kept; older ones are found in the log only."""
@@ -249,7 +249,15 @@ class Downloads:
 
     def dump(self) -> bytes:
         """Return all downloads, ended ones in the order of their end."""
-        return msgspec.json.encode(_Saved([self.by_id[i] for i in self._ended], [self.by_id[i] for i in self._open]))
+        return b"".join(self.dump_slices())
+
+    def dump_slices(self) -> Iterator[bytes]:
+        """Yield the dump in parts."""
+        yield b"["
+        yield from array_slices(self.by_id[download_id] for download_id in self._ended)
+        yield b","
+        yield from array_slices(self.by_id[download_id] for download_id in self._open)
+        yield b"]"
 
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from modeldeck_events.readings import DownloadProgress, HostSample
 from modeldeck_events.store import Record
 
 from gateway.boards.activity import Activity
-from gateway.boards.board import Board
+from gateway.boards.board import Board, Large
 from gateway.boards.downloads import Downloads
 from gateway.boards.featured import Featured
 from gateway.boards.hosts import Hosts
@@ -155,7 +155,16 @@ class Boards:
 
     def dump(self) -> bytes:
         """Return every saved board as one JSON object."""
-        return msgspec.json.encode({name: msgspec.Raw(board.dump()) for name, board in self._saved_boards().items()})
+        return b"".join(self.dump_slices())
+
+    def dump_slices(self) -> Iterator[bytes]:
+        """Yield the dump in parts, each a matter of milliseconds; nothing may be folded before the last one."""
+        between = b"{"
+        for name, board in self._saved_boards().items():
+            yield b'%b"%b":' % (between, name.encode())
+            yield from board.dump_slices() if isinstance(board, Large) else (board.dump(),)
+            between = b","
+        yield b"}"
 
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote; raises msgspec.MsgspecError or KeyError and leaves the boards empty."""

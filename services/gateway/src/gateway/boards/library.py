@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -21,7 +22,7 @@ from modeldeck_events.modelfiles import (
 )
 from modeldeck_events.store import Record
 
-from gateway.boards.board import Json
+from gateway.boards.board import Json, object_slices
 from gateway.boards.disk import FileOnDisk
 from gateway.boards.downloads import Downloads
 
@@ -146,7 +147,16 @@ class Library:
 
     def dump(self) -> bytes:
         """Return the files, those that went, and the survey."""
-        return msgspec.json.encode(self._saved)
+        return b"".join(self.dump_slices())
+
+    def dump_slices(self) -> Iterator[bytes]:
+        """Yield the dump in parts."""
+        yield b'{"files":'
+        yield from object_slices(self._saved.files)
+        yield b',"absent":'
+        yield from object_slices(self._saved.absent)
+        rest = msgspec.json.encode(msgspec.structs.replace(self._saved, files={}, absent={}))
+        yield b"}" if rest == b"{}" else b"," + rest[1:]
 
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -79,7 +79,15 @@ class Studio:
 
     def dump(self) -> bytes:
         """Return everything folded."""
-        return msgspec.json.encode({name: msgspec.Raw(part.dump()) for name, part in self._parts().items()})
+        return b"".join(self.dump_slices())
+
+    def dump_slices(self) -> Iterator[bytes]:
+        """Yield the dump in parts."""
+        between = b"{"
+        for name, part in self._parts().items():
+            yield b'%b"%b":%b' % (between, name.encode(), part.dump())
+            between = b","
+        yield b"}"
 
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote."""
