@@ -281,6 +281,7 @@ class Downloads:
             priority=event.priority,
             rank=Decimal(record.seq),
         )
+        self._shown.pop(event.download_id, None)  # two installations of a target in one second share their id
         self.by_id[event.download_id] = download
         self._latest[(event.pool, event.target.id)] = event.download_id
         self._file_under_phase(download)
