@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ from modeldeck_events.projector import Projector
 from modeldeck_events.store import Record
 from telemetry.comfyui_client import ComfyuiClient, ComfyuiError, Entry
 
+from tests.integration.telemetry import process
 from tests.support.comfyui import FakeComfyui, running_comfyui
 from tests.support.nats import LocalServer
 
@@ -81,21 +79,10 @@ async def comfyui() -> AsyncIterator[FakeComfyui]:
 
 
 @contextmanager
-def telemetry(nats_server: LocalServer, folder: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+def telemetry(nats_server: LocalServer, folder: Path, url: str) -> Iterator[None]:
     """The real process, killed at the end as a crash would."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELDECK_")} | {
-        "MODELDECK_NATS_URL": nats_server.url,
-        "MODELDECK_DATA_DIR": str(folder / "data"),
-        "MODELDECK_SAMPLE_INTERVAL_S": "60",
-        "MODELDECK_COMFYUI_URL": url,
-    }
-    with (folder / "telemetry.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "telemetry"], env=environment, stdout=log, stderr=log)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait(10)
+    with process.telemetry(nats_server.url, folder, SAMPLE_INTERVAL_S="60", COMFYUI_URL=url):
+        yield
 
 
 async def progress(client: Bus, source: str, job_id: str, *, percent: float) -> g.GenerationProgress:

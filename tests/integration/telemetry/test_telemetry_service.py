@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from modeldeck_events.bus import Bus
 from modeldeck_events.readings import HostSample
 from modeldeck_events.system import Health
 
+from tests.integration.telemetry import process
 from tests.support.nats import LocalServer
 
 HOST = socket.gethostname()
@@ -29,22 +28,10 @@ async def client(nats_server: LocalServer) -> AsyncIterator[Bus]:
 
 
 @pytest.fixture
-async def telemetry(nats_server: LocalServer, tmp_path: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
+def telemetry(nats_server: LocalServer, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The real process."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MODELDECK_")} | {
-        "MODELDECK_NATS_URL": nats_server.url,
-        "MODELDECK_DATA_DIR": str(tmp_path / "data"),
-        "MODELDECK_SAMPLE_INTERVAL_S": "0.2",
-        "MODELDECK_POOL": "pool-1",
-    }
-    with (tmp_path / "telemetry.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: ASYNC220 - started once, in a moment
-            [sys.executable, "-m", "telemetry"], env=environment, stdout=log, stderr=log
-        )
-        yield process
-        if process.poll() is None:
-            process.kill()
-        await asyncio.to_thread(process.wait, 10)
+    with process.telemetry(nats_server.url, tmp_path, SAMPLE_INTERVAL_S="0.2", POOL="pool-1") as running:
+        yield running
 
 
 async def take(client: Bus, count: int) -> list[HostSample]:
