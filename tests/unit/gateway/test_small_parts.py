@@ -27,7 +27,7 @@ def saved(tmp_path: Path) -> Snapshots:
     for record in records([queued("one"), PresetPublished(preset=preset("a"))]):
         boards.apply(record)
     snapshots = Snapshots(tmp_path)
-    snapshots.save(boards.schema, boards.pool, Position("epoch", 2), boards.dump())
+    snapshots.save(boards.schema, boards.pool, Position("epoch", 2), list(boards.dump_slices()))
     return snapshots
 
 

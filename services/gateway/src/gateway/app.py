@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import operator
 import socket
 import sys
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import structlog
 from modeldeck_events.projector import Fold, Projector
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
@@ -36,7 +35,7 @@ from gateway.routes.presets import category_list, preset_list
 from gateway.routes.workflows import template_list
 from gateway.server import allow_connections, bind, serve
 from gateway.settings import GatewaySettings, is_loopback, secret_of
-from gateway.snapshots import Snapshots
+from gateway.snapshots import SnapshotKeeper, Snapshots
 from gateway.sse import MAX_STREAMS, StreamEndpoint
 from gateway.tokens import load_token
 from gateway.user_facts import UserFacts
@@ -45,10 +44,8 @@ from gateway.web import Dashboard, dist_folder
 if TYPE_CHECKING:
     from gateway.oidc import Oidc
 
-SNAPSHOT_EVERY_S = 15.0
 OTHER_FILES = 500
 PUBLISHED = Gauge("modeldeck_published_seq", "Position of the log up to which the read models are published")
-_log = structlog.get_logger(__name__)
 
 
 class App:
@@ -59,12 +56,19 @@ class App:
         self.boards = Boards(pool=settings.pool)
         self.live = Live(self.boards, connected=lambda: self.service.bus.nc.is_connected)
         folder = settings.data_dir / "gateway"
-        self._snapshots = Snapshots(folder)
+        snapshots = Snapshots(folder)
         self._listener = listener
-        self._saved = self._snapshots.load(self.boards)
+        saved = snapshots.load(self.boards)
         self._inspector = Inspector(self.service)
         folds: list[Fold] = [self.boards, self._inspector]
-        self._projector: Projector = self.service.folds(folds, after=self._saved, on_batch=self._on_batch)
+        self._projector: Projector = self.service.folds(folds, after=saved, on_batch=self._on_batch)
+        self._snapshots = SnapshotKeeper(
+            snapshots,
+            self.boards,
+            self._projector,
+            saved=saved,
+            is_unfit=lambda: bool(self._inspector.pending),  # it would not be met again after the snapshot
+        )
         token = "" if settings.auth == "none" else load_token(settings.data_dir, secret_of(settings.token))
         cookies = Cookies(
             token,
@@ -111,7 +115,7 @@ class App:
         self.service.task(self.live.beat, name="heartbeat", when_ready=False)
         self.service.task(self.live.age, name="age", when_ready=False)
         self.service.task(HostWatch(self.boards, self.service.store).run, name="host watch")
-        self.service.task(self._keep_snapshots, name="snapshots")
+        self.service.task(self._snapshots.run, name="snapshots")
         self.service.task(self._inspector.run, name="inspector")
 
     def _answers(self) -> dict[str, Answer]:
@@ -142,26 +146,6 @@ class App:
         async for reading in self.service.bus.follow_readings(history=True):
             self.live.on_reading(reading)
 
-    async def _keep_snapshots(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(SNAPSHOT_EVERY_S)
-                await self._save()
-        finally:
-            await self._save()
-
-    async def _save(self) -> None:
-        position = self._projector.position
-        if position == self._saved or not position.epoch or self._inspector.pending:
-            return  # what is pending would not be met again after the snapshot
-        body = self.boards.dump()
-        try:
-            await asyncio.to_thread(self._snapshots.save, self.boards.schema, self.boards.pool, position, body)
-        except OSError as error:
-            _log.warning("snapshot could not be written; the next start folds more of the log", reason=str(error))
-        else:
-            self._saved = position
-
 
 def _issued(settings: GatewaySettings, cookies: Cookies) -> Oidc | None:
     """Return what speaks with the issuer, where one is configured."""
@@ -172,6 +156,14 @@ def _issued(settings: GatewaySettings, cookies: Cookies) -> Oidc | None:
     return oidc.build(settings, cookies)
 
 
+async def _spare_collections() -> None:
+    """Leave what the boards hold once they caught up out of garbage collections: each would stop the event loop for as
+    long as it takes to look through all of it, and hardly ever find anything.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def main() -> int:
     """Run the gateway as a process of its own; return its exit status."""
     try:
@@ -179,6 +171,7 @@ def main() -> int:
         allow_connections(MAX_STREAMS + OTHER_FILES)
         listener = bind(settings.host, settings.port)
         app = App(settings, listener)
+        app.service.task(_spare_collections, name="memory")
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
