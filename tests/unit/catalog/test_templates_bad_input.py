@@ -360,3 +360,19 @@ def test_any_json_gets_an_answer(value: Any) -> None:
 def test_any_damaged_workflow_gets_an_answer(place: int, damage: bytes) -> None:
     data = editor(node("level4", ["x.safetensors"]), loader(GOOD), subgraphs=doubling_values(5))
     assert isinstance(scan(data[:place] + damage + data[place + len(damage) :]), Scan)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"nodes":[NaN]}',
+        b'{"nodes":[5]}',
+        b'{"nodes":[{"id":1}]}',
+        b'{"1":{"class_type":"VAELoader","inputs":5}}',
+        b'{"1":5,"2":{"class_type":"VAELoader","inputs":{}}}',
+    ],
+)
+def test_a_workflow_that_lost_a_node_is_never_complete(data: bytes) -> None:
+    found = scan(data)
+    assert not found.complete
+    assert "wrong_type" in {warning.code for warning in found.warnings}

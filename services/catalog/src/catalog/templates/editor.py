@@ -74,7 +74,7 @@ class EditorScan(Names):
         for node in context.graph.nodes:
             node_type = node.type
             if not isinstance(node_type, str):
-                self.findings.warn("wrong_type", "a node has no type; it is left out")
+                self.findings.cut("wrong_type", "a node has no type; it is left out")
                 continue
             active = context.active and node.mode not in _OFF
             if node_type in loaders:

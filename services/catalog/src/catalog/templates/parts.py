@@ -90,7 +90,7 @@ class _Parts:
             if isinstance(item, dict):
                 found.append((item, place))
             else:
-                self._wrong(place, "an object", self._warn)
+                self._wrong(place, "an object", self._cut)
         return found
 
     def _list(self, raw: Any, where: str) -> list[Any]:

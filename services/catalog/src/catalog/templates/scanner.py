@@ -11,7 +11,7 @@ from catalog.templates.naming import Names
 from catalog.templates.shapes import Prompt
 from catalog.templates.table import LoaderTable
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same file gets another answer than before: stored templates are then scanned again."""
 
 
@@ -49,11 +49,11 @@ class _PromptScan(Names):
         for node_id, node in prompt.nodes.items():
             node_type = node.get("class_type") if isinstance(node, dict) else None
             if not isinstance(node_type, str):
-                self.findings.warn("wrong_type", f"node {shown(node_id)} has no class_type; it is left out")
+                self.findings.cut("wrong_type", f"node {shown(node_id)} has no class_type; it is left out")
                 continue
             inputs = node.get("inputs")
             if not isinstance(inputs, dict):
-                self.findings.warn("wrong_type", f"node {shown(node_id)}: `inputs` is not an object")
+                self.findings.cut("wrong_type", f"node {shown(node_id)}: `inputs` is not an object")
                 continue
             self._node(node_type, inputs)
 
