@@ -11,7 +11,7 @@ from modeldeck_events.store import Record
 from tests.unit.gateway.facts import START
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "events"
-BOARDS = sorted(Boards()._saved_boards())
+BOARDS = sorted(Boards().by_name())
 
 
 def one_of_each() -> list[Record]:
@@ -33,7 +33,7 @@ def test_no_other_fact_changes_a_board(name: str) -> None:
     boards = Boards()
     for record in one_of_each():
         boards.apply(record)
-    board = boards._saved_boards()[name]
+    board = boards.by_name()[name]
     for record in one_of_each():
         if isinstance(record.event, board.FOLDS):
             continue
@@ -44,7 +44,7 @@ def test_no_other_fact_changes_a_board(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in BOARDS if name != "models"])  # models saves nothing of its own
 def test_a_board_folds_something(name: str) -> None:
-    empty, boards = Boards()._saved_boards()[name].dump(), Boards()
+    empty, boards = Boards().by_name()[name].dump(), Boards()
     for record in one_of_each():
         boards.apply(record)
-    assert boards._saved_boards()[name].dump() != empty
+    assert boards.by_name()[name].dump() != empty

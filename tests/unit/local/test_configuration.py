@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from modeldeck_events.settings import SettingsError, load
 from modeldeck_local import environment
-from modeldeck_local.nats_config import DESTRUCTIVE, RIGHTS, NatsConfig
+from modeldeck_local.nats_config import DESTRUCTIVE, RIGHTS, NatsConfig, address_in
 from modeldeck_local.settings import SERVICES, UpSettings, is_loopback
 
 
@@ -88,3 +88,14 @@ def test_a_token_that_no_header_can_carry_is_refused_unseen(monkeypatch: pytest.
     with pytest.raises(SettingsError, match="MODELDECK_TOKEN: a token is printable ASCII") as refused:
         load(UpSettings)
     assert token not in str(refused.value)
+
+
+def test_a_running_servers_address_is_found_again(tmp_path: Path) -> None:
+    assert address_in(tmp_path, "gateway") is None
+    config = NatsConfig(tmp_path)
+    config.path.write_text(config.render())
+    assert address_in(tmp_path, "gateway") is None, "it has chosen no port yet"
+    config.port = 4321
+    config.path.write_text(config.render())
+    assert address_in(tmp_path, "gateway") == config.url_for("gateway")
+    assert address_in(tmp_path, "nobody") is None

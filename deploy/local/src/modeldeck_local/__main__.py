@@ -32,11 +32,14 @@ def run_up(
 def run_doctor(
     url: Annotated[str | None, typer.Option(help="Address of the gateway (MODELDECK_URL).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Also fold the whole log from zero and compare with the gateway.")
+    ] = False,
 ) -> None:
     """Check settings, nats-server, folders, space, token and the gateway; say what to do."""
     from modeldeck_local.doctor import doctor  # noqa: PLC0415
 
-    raise typer.Exit(doctor(url, as_json=as_json))
+    raise typer.Exit(doctor(url, as_json=as_json, with_rebuild=rebuild))
 
 
 def main() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +17,9 @@ import httpx
 from modeldeck_events.settings import ServiceSettings, SettingsError
 from rich.console import Console
 
+from modeldeck_local import rebuild
 from modeldeck_local import settings as up_settings
+from modeldeck_local.nats_config import address_in
 from modeldeck_local.nats_process import NatsServerError, find_server, version_of
 from modeldeck_local.supervisor import StartError
 from modeldeck_local.up import claim_port
@@ -35,9 +39,11 @@ class Finding:
     advice: str = ""
 
 
-def doctor(url: str | None, *, as_json: bool) -> int:
+def doctor(url: str | None, *, as_json: bool, with_rebuild: bool = False) -> int:
     """Print what was found, and return the exit status: 1 when something is a problem."""
     findings = list(examine(url))
+    if with_rebuild and findings[0].verdict == "ok":
+        findings.append(boards(up_settings.read({}), url or os.environ.get("MODELDECK_URL") or ""))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))  # noqa: T201
     else:
@@ -103,7 +109,7 @@ def disk_space(settings: ServiceSettings) -> Finding:
 
 def token(settings: up_settings.UpSettings) -> Finding:
     """Tell whether the local token is there and private."""
-    if settings.auth != "token":
+    if settings.auth == "none":
         return Finding("token", "ok", f"not used, MODELDECK_AUTH is {settings.auth}")
     if settings.token:
         return Finding("token", "ok", "given by MODELDECK_TOKEN")
@@ -119,7 +125,7 @@ def token(settings: up_settings.UpSettings) -> Finding:
 
 def gateway(settings: up_settings.UpSettings, url: str) -> Finding:
     """Tell whether the gateway answers and is ready, or could be started."""
-    base = url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    base = _base(settings, url)
     try:
         answer = httpx.get(f"{base}/readyz", timeout=5, trust_env=False)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -131,6 +137,42 @@ def gateway(settings: up_settings.UpSettings, url: str) -> Finding:
             "gateway", "problem", f"{base} is not ready: {answer.text[:500]}", "Wait a moment, then see its logs."
         )
     return Finding("gateway", "problem", f"{base} answers {answer.status_code}", "Is that address really Modeldeck's?")
+
+
+def boards(settings: up_settings.UpSettings, url: str) -> Finding:
+    """Tell whether the running gateway shows what a fold of the whole log from zero comes to."""
+    nats_url = settings.nats_url or address_in(settings.data_dir / "nats", "gateway")
+    if nats_url is None:
+        advice = "Start Modeldeck with this data folder, or set MODELDECK_NATS_URL."
+        return Finding("boards", "problem", f"there is no event log in {settings.data_dir}", advice)
+    began = time.monotonic()
+    try:
+        outcome = asyncio.run(rebuild.compare(_base(settings, url), _token(settings), nats_url))
+    except rebuild.RebuildError as error:
+        return Finding(
+            "boards", "problem", f"could not be compared: {error}", "See that Modeldeck is ready, try again."
+        )
+    compared = f"rebuild from zero of {outcome.seq:,} facts in {time.monotonic() - began:.1f} s"
+    if not outcome.differing:
+        return Finding("boards", "ok", f"all {len(outcome.names)} equal a {compared}")
+    where = "; ".join(f"{name} at {', '.join(places)}" for name, places in outcome.differing.items())
+    advice = "Stop Modeldeck, delete gateway/boards.json in its data folder, start it: it folds the log anew."
+    return Finding("boards", "problem", f"{len(outcome.differing)} differ from a {compared}: {where}", advice)
+
+
+def _token(settings: up_settings.UpSettings) -> str:
+    if settings.auth == "none":
+        return ""
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    try:
+        return (settings.data_dir / "token").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _base(settings: up_settings.UpSettings, url: str) -> str:
+    return url.rstrip("/") or f"http://{settings.host}:{settings.port}"
 
 
 def _not_reachable(base: str, settings: up_settings.UpSettings, elsewhere: bool, error: Exception) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -121,6 +122,19 @@ class NatsConfig:
         }
         user = {"user": name, "password": self.passwords[name], "permissions": permissions}
         return f"    {json.dumps(user)}"
+
+
+def address_in(folder: Path, user: str) -> str | None:
+    """Return the address, with a user's credentials, that the configuration in `folder` states; None when there is
+    none, or no server has chosen its port yet.
+    """
+    try:
+        text = (folder / "nats.conf").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    port = re.search(r"^listen: 127\.0\.0\.1:([0-9]+)$", text, re.MULTILINE)
+    password = re.search(rf'"user": "{re.escape(user)}", "password": "([^"]+)"', text)
+    return f"nats://{user}:{password[1]}@127.0.0.1:{port[1]}" if port and password else None
 
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}

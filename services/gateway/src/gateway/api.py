@@ -15,6 +15,7 @@ from gateway.context import Gateway
 from gateway.problems import MEDIA_TYPE, ProblemError, away, internal
 from gateway.routes import (
     activity,
+    boards,
     contracts,
     dashboard,
     downloads,
@@ -48,6 +49,7 @@ GROUPS = (
     dashboard,
     activity,
     system,
+    boards,
     publish,
     contracts,
     log,

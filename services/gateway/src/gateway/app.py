@@ -96,6 +96,7 @@ class App:
             cookies=cookies,
             user_facts=UserFacts(self.service.store, self.live),
             login=issued.login if issued else None,
+            folding=self._projector.folding,
         )
         self.front = Front(
             host_check=HostCheck(

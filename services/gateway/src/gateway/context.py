@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Header, Request, Response
@@ -56,6 +57,8 @@ class Gateway:
     user_facts: UserFacts
     login: SignIn | None = None
     """Signing in at an issuer, when one is configured."""
+    folding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while facts are folded into the boards (`Projector.folding`)."""
 
 
 def _gateway(request: Request) -> Gateway:

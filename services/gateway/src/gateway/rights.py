@@ -32,8 +32,10 @@ _EXACT: Mapping[tuple[str, str], Need] = {
     ("POST", f"{API}/session"): "open",
     ("GET", f"{API}/session/oidc/start"): "open",
     ("GET", f"{API}/session/oidc/callback"): "open",
-    ("POST", f"{API}/downloads/plan"): "read",  # a question with a body, as the next one
+    ("POST", f"{API}/downloads/plan"): "read",  # a question with a body, as the next ones
     ("POST", f"{API}/workflows/scan"): "read",
+    ("POST", f"{API}/workflows/plan"): "read",
+    ("POST", f"{API}/workflows/lock/plan"): "read",
 }
 _GROUPS: Mapping[str, tuple[Need, Need]] = {
     "/metrics": ("read", "admin"),
@@ -50,6 +52,7 @@ _GROUPS: Mapping[str, tuple[Need, Need]] = {
     f"{API}/activity": ("read", "operate"),  # hiding the feed, for oneself
     f"{API}/dashboard": ("read", "operate"),
     f"{API}/system": ("read", "operate"),
+    f"{API}/system/boards": ("admin", "admin"),  # all users' settings are in there
     f"{API}/state": ("read", "admin"),
     f"{API}/stream": ("read", "admin"),
     f"{API}/events": ("read", "publish"),

@@ -74,7 +74,7 @@ class Snapshots:
         )
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._file.with_suffix(".lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # another gateway may use the same folder
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # another gateway may be at it in the same folder
             part = self._file.with_suffix(".part")
             with part.open("wb") as out:
                 out.write(msgspec.json.encode(header) + b"\n")

@@ -92,10 +92,10 @@ class Boards:
     @property
     def schema(self) -> str:
         """Return what a saved state must be of to be loaded."""
-        return f"{SCHEMA}:" + ",".join(f"{name}={board.VERSION}" for name, board in self._saved_boards().items())
+        return f"{SCHEMA}:" + ",".join(f"{name}={board.VERSION}" for name, board in self.by_name().items())
 
     def apply(self, record: Record) -> None:
-        """Fold one fact into the boards that fold its type, in the order of `_saved_boards`."""
+        """Fold one fact into the boards that fold its type, in the order of `by_name`."""
         self.applied += 1
         event = record.event
         if event is None:
@@ -148,7 +148,7 @@ class Boards:
 
     def reset(self) -> None:
         """Start from zero: the log was replaced."""
-        for board in self._saved_boards().values():
+        for board in self.by_name().values():
             board.reset()
         self._dirty |= _FROM_THE_LOG
         self.generation += 1
@@ -160,7 +160,7 @@ class Boards:
     def dump_slices(self) -> Iterator[bytes]:
         """Yield the dump in parts, each a matter of milliseconds; nothing may be folded before the last one."""
         between = b"{"
-        for name, board in self._saved_boards().items():
+        for name, board in self.by_name().items():
             yield b'%b"%b":' % (between, name.encode())
             yield from board.dump_slices() if isinstance(board, Large) else (board.dump(),)
             between = b","
@@ -170,10 +170,10 @@ class Boards:
         """Take over what `dump` wrote; raises msgspec.MsgspecError or KeyError and leaves the boards empty."""
         try:
             saved = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-            for name, board in self._saved_boards().items():
+            for name, board in self.by_name().items():
                 board.load(bytes(saved[name]))
         except (msgspec.MsgspecError, KeyError):
-            for board in self._saved_boards().values():
+            for board in self.by_name().values():
                 board.reset()
             raise
 
@@ -182,11 +182,11 @@ class Boards:
         shown = _SHOWN_BY_DOWNLOADS if issubclass(event, DownloadEvent) else _SHOWN_BY
         return tuple(
             _Step(board.apply, shown.get(name, frozenset()))
-            for name, board in self._saved_boards().items()
+            for name, board in self.by_name().items()
             if issubclass(event, board.FOLDS)
         )
 
-    def _saved_boards(self) -> dict[str, Board]:
+    def by_name(self) -> dict[str, Board]:
         """Return the boards by name, each after those that it looks at."""
         return {
             "downloads": self.downloads,

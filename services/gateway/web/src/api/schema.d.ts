@@ -445,7 +445,8 @@ export interface paths {
          * Publish
          * @description Publish facts of the types that are open to other services. The same source and id again is the same fact.
          *
-         *     200 when every item stands in the log, 207 when some were refused, 422 when all were.
+         *     200 when every item stands in the log, 207 when some were refused, 422 when all were. `actor` of a fact is who
+         *     publishes it; somebody else only when `admin` says so, else that name stands behind the publisher's.
          */
         post: operations["publish_api_v1_events_post"];
         delete?: never;
@@ -889,18 +890,65 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Who Am I
+         * @description Tell the caller who he is here.
+         */
+        get: operations["who_am_i_api_v1_session_get"];
         put?: never;
         /**
          * Sign In
-         * @description Exchange the token for an HttpOnly cookie.
+         * @description Exchange the local token for an HttpOnly cookie.
          */
         post: operations["sign_in_api_v1_session_post"];
         /**
          * Sign Out
-         * @description End the session: its cookie is worthless from now on, and its open streams are closed.
+         * @description End the session: every gateway refuses its cookie from now on and closes its open streams.
          */
         delete: operations["sign_out_api_v1_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Back From Issuer
+         * @description Take the browser back from the issuer: its code is exchanged for a session's cookie.
+         *
+         *     The page behind the redirect needs no cookie itself, and what it fetches is of this site: so the cookie can be
+         *     SameSite=Strict although the browser comes from elsewhere.
+         */
+        get: operations["back_from_issuer_api_v1_session_oidc_callback_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/oidc/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Start At Issuer
+         * @description Send the browser to the configured issuer (MODELDECK_AUTH=oidc), with PKCE; 404 when there is none.
+         */
+        get: operations["start_at_issuer_api_v1_session_oidc_start_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -958,6 +1006,46 @@ export interface paths {
          * @description Follow topics as Server-Sent Events: hello, snapshots, then deltas and entries. Answered by `sse`, not here.
          */
         get: operations["stream_api_v1_stream_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system/boards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Digests
+         * @description Return the digests, all as of one position of the log; the fold waits meanwhile.
+         */
+        get: operations["digests_api_v1_system_boards_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system/boards/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Content
+         * @description Return what the digest of that name is taken of.
+         */
+        get: operations["content_api_v1_system_boards__name__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1073,6 +1161,52 @@ export interface paths {
         put: operations["put_settings_api_v1_user_settings_put"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tokens
+         * @description Return the caller's tokens that were not revoked, never their secrets.
+         */
+        get: operations["list_tokens_api_v1_user_tokens_get"];
+        put?: never;
+        /**
+         * Create Token
+         * @description Make a token; its secret is in this answer and nowhere else. It may do no more than its maker.
+         *
+         *     A name is taken once (409 `name_taken`), so that the log tells who did what, and a repeated request makes no second.
+         */
+        post: operations["create_token_api_v1_user_tokens_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/user/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Token
+         * @description Revoke a token: it opens nothing from now on, and its open streams end. `admin` may revoke those of others.
+         */
+        delete: operations["revoke_token_api_v1_user_tokens__token_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1453,6 +1587,44 @@ export interface components {
             operations: {
                 [key: string]: unknown;
             };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * BoardContent
+         * @description One of them in full.
+         */
+        BoardContent: {
+            /** Content */
+            content: unknown;
+            /** Epoch */
+            epoch: string;
+            /** Name */
+            name: string;
+            /** Seq */
+            seq: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * BoardDigests
+         * @description Digests (SHA-256, hex) of what each board folded and of each topic as it was published, as of one position.
+         *
+         *     `form` is the version of what they are taken of: only digests of one form can be compared.
+         */
+        BoardDigests: {
+            /** Digests */
+            digests: {
+                [key: string]: string;
+            };
+            /** Epoch */
+            epoch: string;
+            /** Form */
+            form: string;
+            /** Pool */
+            pool: string;
+            /** Seq */
+            seq: number;
         } & {
             [key: string]: unknown;
         };
@@ -2597,6 +2769,23 @@ export interface components {
             url?: string | null;
         };
         /**
+         * NewToken
+         * @description What the token is called in the log, what it may do, and for how long.
+         */
+        NewToken: {
+            /** Expires In Days */
+            expires_in_days?: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Scopes
+             * @default [
+             *       "read"
+             *     ]
+             */
+            scopes: ("read" | "operate" | "publish" | "admin")[];
+        };
+        /**
          * NotPublished
          * @description An item that was refused; `code` is stable.
          */
@@ -3504,6 +3693,29 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Session
+         * @description Who asks, and what he may do. `token_name` stands there for a personal token.
+         */
+        Session: {
+            /** Display Name */
+            display_name?: string | null;
+            /** Expires At */
+            expires_at?: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "cookie" | "token" | "none";
+            /** Scopes */
+            scopes: ("read" | "operate" | "publish" | "admin")[];
+            /** Token Name */
+            token_name?: string | null;
+            /** User Id */
+            user_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * SignIn
          * @description The local token.
          */
@@ -3845,6 +4057,68 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * TokenList
+         * @description Tokens, the oldest first.
+         */
+        TokenList: {
+            /** Tokens */
+            tokens: components["schemas"]["TokenShown"][];
+            /** Total */
+            total: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TokenMade
+         * @description A token with its secret, which is shown this once.
+         */
+        TokenMade: {
+            /** Created At */
+            created_at: string;
+            /** Expired */
+            expired: boolean;
+            /** Expires At */
+            expires_at?: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /** Scopes */
+            scopes: ("read" | "operate" | "publish" | "admin")[];
+            /** Token */
+            token: string;
+            /** User Id */
+            user_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TokenShown
+         * @description A token without its secret. `scopes` are as they were asked for; `expired` ones open nothing any more.
+         */
+        TokenShown: {
+            /** Created At */
+            created_at: string;
+            /** Expired */
+            expired: boolean;
+            /** Expires At */
+            expires_at?: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /** Scopes */
+            scopes: ("read" | "operate" | "publish" | "admin")[];
+            /** User Id */
+            user_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Uninstalled
          * @description What an uninstallation did.
          */
@@ -4101,7 +4375,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4128,7 +4402,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4173,7 +4447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4200,7 +4474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4262,7 +4536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4289,7 +4563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4336,7 +4610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4363,7 +4637,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4426,7 +4700,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4453,7 +4727,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4514,7 +4788,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4541,7 +4815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4603,7 +4877,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4630,7 +4904,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4695,7 +4969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4722,7 +4996,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4783,7 +5057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4810,7 +5084,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4871,7 +5145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4898,7 +5172,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4960,7 +5234,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5005,7 +5279,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5067,7 +5341,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5112,7 +5386,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5173,7 +5447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5200,7 +5474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5262,7 +5536,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5298,7 +5572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5361,7 +5635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5397,7 +5671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5448,7 +5722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5493,7 +5767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5546,7 +5820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5591,7 +5865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5643,7 +5917,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5679,7 +5953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5743,7 +6017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5797,7 +6071,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5848,7 +6122,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5893,7 +6167,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5944,7 +6218,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5989,7 +6263,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6042,7 +6316,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6087,7 +6361,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6139,7 +6413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6166,7 +6440,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6241,7 +6515,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6277,7 +6551,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6338,7 +6612,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6365,7 +6639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6455,7 +6729,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6525,7 +6799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6552,7 +6826,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6615,7 +6889,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6651,7 +6925,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6714,7 +6988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6741,7 +7015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6794,7 +7068,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6839,7 +7113,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -6903,7 +7177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6957,7 +7231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7008,7 +7282,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7053,7 +7327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7116,7 +7390,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7143,7 +7417,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7204,7 +7478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7231,7 +7505,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7292,7 +7566,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7319,7 +7593,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7368,7 +7642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7395,7 +7669,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7458,7 +7732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7494,7 +7768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7545,7 +7819,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7590,7 +7864,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7643,7 +7917,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7679,7 +7953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7732,7 +8006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7777,7 +8051,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7828,7 +8102,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7864,7 +8138,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7915,7 +8189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7951,7 +8225,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8002,7 +8276,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8038,7 +8312,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8091,7 +8365,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8136,7 +8410,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8183,7 +8457,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8210,7 +8484,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8261,7 +8535,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8297,7 +8571,81 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    who_am_i_api_v1_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8355,7 +8703,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8391,7 +8739,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8436,7 +8784,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8463,7 +8811,181 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    back_from_issuer_api_v1_session_oidc_callback_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description This browser began no such sign-in */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_at_issuer_api_v1_session_oidc_start_get: {
+        parameters: {
+            query?: {
+                /** @description the page to come back to, a path */
+                return_to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8534,7 +9056,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8561,7 +9083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8622,7 +9144,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8649,7 +9171,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8710,7 +9232,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8737,7 +9259,157 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    digests_api_v1_system_boards_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardDigests"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    content_api_v1_system_boards__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardContent"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8784,7 +9456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8811,7 +9483,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8872,7 +9544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8899,7 +9571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -8948,7 +9620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8975,7 +9647,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9036,7 +9708,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9063,7 +9735,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9123,7 +9795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9159,7 +9831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9206,7 +9878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9233,7 +9905,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9294,7 +9966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9321,7 +9993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9381,7 +10053,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9417,7 +10089,274 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens_api_v1_user_tokens_get: {
+        parameters: {
+            query?: {
+                /** @description of all users; for `admin` */
+                all?: boolean;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token_api_v1_user_tokens_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is larger than this route takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token_api_v1_user_tokens__token_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9479,7 +10418,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9524,7 +10463,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9586,7 +10525,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9631,7 +10570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9693,7 +10632,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9729,7 +10668,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9792,7 +10731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9819,7 +10758,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9882,7 +10821,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9918,7 +10857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -9985,7 +10924,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10039,7 +10978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10106,7 +11045,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10151,7 +11090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10214,7 +11153,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10250,7 +11189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10315,7 +11254,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10351,7 +11290,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -10436,7 +11375,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not from another site's page */
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10463,7 +11402,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Too many wrong tokens */
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
             429: {
                 headers: {
                     [name: string]: unknown;
