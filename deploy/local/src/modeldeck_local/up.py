@@ -62,7 +62,7 @@ def make_plan(settings: up_settings.UpSettings, folder: DataFolder, *, is_demo: 
     }
     address = f"http://{_in_url(settings.host)}:{port}"
     announcement = f"Modeldeck is ready at {address}/"
-    if settings.auth == "token":
+    if settings.auth != "none":  # with an issuer, too: whoever is at this machine gets in without it
         token = settings.token.get_secret_value() if settings.token else folder.token()
         values["MODELDECK_TOKEN"] = token
         announcement += f"?token={quote(token, safe='')}"
