@@ -24,7 +24,12 @@ from tests.integration.gateway.sse_client import Follower
 from tests.support.nats import NatsServer
 
 TOKENS = "/api/v1/user/tokens"
-QUESTIONS = {("POST", "/api/v1/downloads/plan"), ("POST", "/api/v1/workflows/scan")}
+QUESTIONS = {
+    ("POST", "/api/v1/downloads/plan"),
+    ("POST", "/api/v1/workflows/scan"),
+    ("POST", "/api/v1/workflows/plan"),
+    ("POST", "/api/v1/workflows/lock/plan"),
+}
 """Reads that take a body."""
 
 

@@ -355,6 +355,21 @@ async def test_what_an_unstored_workflow_misses_is_got_too(product: Product) -> 
     assert len(received(product, PlanMissing)) == 1, "nothing is missing, so nothing is planned"
 
 
+async def test_what_an_unstored_workflow_misses_is_planned_first(product: Product) -> None:
+    nowhere = {"path": "vae/v.pt", "action": "none", "status": "missing", "code": "no_source", "message": "Nowhere."}
+    canned(product, ScanWorkflow, scan_reply())
+    canned(product, PlanMissing, plan(nowhere))
+    body = (await product.http.post(f"{API}/plan", content=b'{"1": {}}')).json()
+    assert body == {"files": [nowhere], "volumes": []}
+    canned(product, ScanWorkflow, scan_reply(references=[]))
+    assert (await product.http.post(f"{API}/plan", content=b'{"1": {}}')).json() == {"files": [], "volumes": []}
+    problem_of(await product.http.post(f"{API}/plan", content=b" "), 422, "invalid_request")
+    canned(product, PlanLock, Reply(ok=False, code="bad_lock", message="That is no lock file.", status=422))
+    problem_of(await product.http.post(f"{API}/lock/plan", content=b"{}"), 422, "bad_lock")
+    canned(product, PlanLock, plan())
+    assert (await product.http.post(f"{API}/lock/plan", content=b'{"modeldeck_lock": 1}')).json()["files"] == []
+
+
 async def test_a_lock_file_is_exported_and_installed(product: Product) -> None:
     await append(product, scanned("w/über.json", reference("vae/v.pt")))
     lock = {"modeldeck_lock": 1, "files": [{"path": "vae/v.pt", "sha256": SHA}]}

@@ -42,7 +42,9 @@ from gateway.sse import StreamEndpoint
 from gateway.web import Dashboard, File
 
 MAX_BODY_BYTES = 1024 * 1024
-LARGE_BODIES = dict.fromkeys((f"{API}/workflows/scan", f"{API}/workflows/install-missing"), MAX_WORKFLOW_BYTES)
+LARGE_BODIES = dict.fromkeys(
+    (f"{API}/workflows/scan", f"{API}/workflows/plan", f"{API}/workflows/install-missing"), MAX_WORKFLOW_BYTES
+)
 """The routes that take a whole workflow."""
 STREAM = f"{API}/stream"
 PUBLISH = f"{API}/events"

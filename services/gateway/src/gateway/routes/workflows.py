@@ -130,12 +130,17 @@ class MissingFile(Shape):
     conflict: str | None = None
 
 
-class MissingPlan(Shape):
+class WorkflowPlan(Shape):
     """A dry run of installing what is missing."""
 
-    template_id: str
     files: list[MissingFile]
     volumes: list[Volume]
+
+
+class MissingPlan(WorkflowPlan):
+    """A dry run of installing what a template misses."""
+
+    template_id: str
 
 
 class QueuedFile(Shape):
@@ -226,20 +231,8 @@ async def plan(request: Request, gateway: ReadyDep, view: ViewDep, writer: Write
     """Return how what the template misses can be had, and what that needs per volume; nothing is changed."""
     if _template(view, template_id) is None:
         return _whole(request, view, f"{template_id}/plan")
-    pool = gateway.settings.pool
-    files = await missing.plan(writer, PlanMissing(pool=pool, template_id=template_id, **writer.ids_of("plan")))
-    specs = tuple(file.spec for file in files if file.spec is not None)
-    room: Json = {}
-    if specs:
-        room = (await writer.run(d.PlanFiles(pool=pool, files=specs, **writer.ids_of("room")))).data
-    by_path = {entry["path"]: entry for entry in room.get("files", ())}
-    return json_answer(
-        {
-            "template_id": template_id,
-            "files": [_planned(file, by_path.get(file.path, {})) for file in files],
-            "volumes": room.get("volumes", []),
-        }
-    )
+    command = PlanMissing(pool=gateway.settings.pool, template_id=template_id, **writer.ids_of("plan"))
+    return json_answer({"template_id": template_id} | await _plan(gateway, writer, command))
 
 
 @router.get("/templates/{template_id:path}/lock", response_model=dict[str, Any], responses=NOT_FOUND | CONFLICT)
@@ -292,6 +285,19 @@ async def scan(gateway: ReadyDep, writer: WriterDep, request: Request) -> Respon
     return json_answer(await _scan(gateway, writer, await request.body()))
 
 
+@router.post("/plan", response_model=WorkflowPlan, responses=_TOO_LARGE, openapi_extra=_ANY_JSON)
+async def plan_of_workflow(gateway: ReadyDep, writer: WriterDep, request: Request) -> Response:
+    """Return how what the workflow in the body misses can be had, and what that needs per volume; nothing is changed,
+    and the workflow is not stored.
+    """
+    workflow = await request.body()
+    scanned = await _scan(gateway, writer, workflow)
+    if not scanned["missing_count"]:
+        return json_answer({"files": [], "volumes": []})
+    command = PlanMissing(pool=gateway.settings.pool, data=workflow, **writer.ids_of("plan"))
+    return json_answer(await _plan(gateway, writer, command))
+
+
 @router.post("/install-missing", response_model=Installation, responses=CONFLICT | _TOO_LARGE, openapi_extra=_ANY_JSON)
 async def install_missing_of_workflow(gateway: ReadyDep, writer: WriterDep, request: Request) -> Response:
     """Queue and link everything that the workflow in the body misses; the workflow itself is not stored."""
@@ -302,11 +308,32 @@ async def install_missing_of_workflow(gateway: ReadyDep, writer: WriterDep, requ
     return json_answer(await _install(gateway, writer, files, complete=scanned["complete"]))
 
 
+@router.post("/lock/plan", response_model=WorkflowPlan, responses=_TOO_LARGE, openapi_extra=_ANY_JSON)
+async def plan_of_lock(gateway: ReadyDep, writer: WriterDep, request: Request) -> Response:
+    """Return what installing the lock file in the body would do; what is there with exactly its bytes is not listed."""
+    lock_file = _given(await request.body(), "lock file")
+    command = PlanLock(pool=gateway.settings.pool, lock=lock_file, **writer.ids_of("plan"))
+    return json_answer(await _plan(gateway, writer, command))
+
+
 @router.post("/lock/install", response_model=Installation, responses=CONFLICT, openapi_extra=_ANY_JSON)
 async def install_lock(gateway: ReadyDep, writer: WriterDep, request: Request) -> Response:
     """Queue and link what the lock file in the body names and is not there with exactly these bytes."""
     command = PlanLock(pool=gateway.settings.pool, lock=_given(await request.body(), "lock file"), **writer.ids)
     return json_answer(await _install(gateway, writer, await missing.plan(writer, command), complete=True))
+
+
+async def _plan(gateway: Gateway, writer: Writer, command: PlanMissing | PlanLock) -> Json:
+    files = await missing.plan(writer, command)
+    specs = tuple(file.spec for file in files if file.spec is not None)
+    room: Json = {}
+    if specs:
+        room = (await writer.run(d.PlanFiles(pool=gateway.settings.pool, files=specs, **writer.ids_of("room")))).data
+    by_path = {entry["path"]: entry for entry in room.get("files", ())}
+    return {
+        "files": [_planned(file, by_path.get(file.path, {})) for file in files],
+        "volumes": room.get("volumes", []),
+    }
 
 
 async def _scan(gateway: Gateway, writer: Writer, workflow: bytes) -> Json:
