@@ -1,6 +1,7 @@
 """A gateway in this process, on a real nats-server, with the other services faked at the bus."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,12 +47,19 @@ def client(url: str, *, token: str = TOKEN) -> httpx.AsyncClient:
 
 @pytest.fixture
 async def product(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Product]:
+    async with running(nats_server.url, tmp_path) as running_product:
+        yield running_product
+
+
+@asynccontextmanager
+async def running(nats_url: str, folder: Path) -> AsyncIterator[Product]:
+    """Run a gateway with two presets in its catalog."""
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = App(settings(tmp_path, nats_server.url), listener)
+    app = App(settings(folder, nats_url), listener)
     await app.service.start()
     await app.service.ready()
-    services = await fake_services(nats_server.url)
+    services = await fake_services(nats_url)
     for name in ("a", "b"):
         await services.append(preset_subject(name), PresetPublished(preset=preset(name)))
     await eventually(lambda: caught_up(app, services))

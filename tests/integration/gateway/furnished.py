@@ -93,7 +93,12 @@ def library() -> Iterable[tuple[str, *tuple[Event, ...]]]:
     yield preset_subject("rich"), PresetPublished(preset=preset("rich", file(HAVE, 200), file("vae/rich.pt", None)))
     yield inventory_subject("default"), surveyed({"": "/"}, {"checkpoints": ("checkpoints",)})
     metadata = ModelMetadata(architecture="llama", parameters=8 * GB, quantization=Quantization(bits=4, method="Q4_0"))
-    for fact in (found(HAVE, 200), found("loras/twin.safetensors", 200), found(GGUF, 4 * GB, metadata=metadata)):
+    for fact in (
+        found(HAVE, 200),
+        found("checkpoints/a.safetensors"),
+        found("loras/twin.safetensors", 200),
+        found(GGUF, 4 * GB, metadata=metadata),
+    ):
         yield modelfile_subject("default", fact.path), fact
     for path in (HAVE, "loras/twin.safetensors"):
         yield modelfile_subject("default", path), hashed(path, SHA, 200)

@@ -80,14 +80,17 @@ def _entry(record: Record, named: Named) -> Json | None:
             subtitle = f"{event.total_presets} presets, {event.published} new or changed, {event.withdrawn} withdrawn"
             if left_out := sum(warning.code == "invalid_preset" for warning in event.warnings):
                 subtitle += f", {left_out} left out"
-            return _system_entry(record, "catalog", "completed", ("Preset catalog refreshed", subtitle))
+            return _system_entry(record, "catalog", "completed", ("Preset catalog refreshed", subtitle), "presets")
         case p.CatalogRefreshFailed():
-            return _system_entry(record, "catalog", "failed", ("Preset catalog refresh failed", event.message))
+            text = ("Preset catalog refresh failed", event.message)
+            return _system_entry(record, "catalog", "failed", text, "presets")
         case hosts.HostEvent():
             return _host_entry(record, event)
         case s.MessageDeadLettered():
             subtitle = f"{event.durable}: {event.reason}"
-            return _system_entry(record, "system", "failed", ("A message could not be handled", subtitle))
+            return _system_entry(
+                record, "system", "failed", ("A message could not be handled", subtitle), event.durable
+            )
     return None
 
 
@@ -320,11 +323,10 @@ def _host_entry(record: Record, event: hosts.HostEvent) -> Json:
         case _:
             told = ("completed", event.host, "")
     status, title, subtitle = told
-    entity = {"source_entity_type": "host", "source_entity_id": event.host}
-    return _system_entry(record, "host", status, (title, subtitle)) | entity
+    return _system_entry(record, "host", status, (title, subtitle), event.host)
 
 
-def _system_entry(record: Record, kind: str, status: str, text: tuple[str, str]) -> Json:
+def _system_entry(record: Record, kind: str, status: str, text: tuple[str, str], entity: str) -> Json:
     title, subtitle = text
     return {
         "id": f"{kind[:3]}_{record.seq}",
@@ -335,4 +337,6 @@ def _system_entry(record: Record, kind: str, status: str, text: tuple[str, str])
         "subtitle": subtitle,
         "timestamp": words.time(record.time),
         "link": "/models" if kind == "catalog" else "/activity",
+        "source_entity_type": kind,
+        "source_entity_id": entity,
     }

@@ -43,6 +43,8 @@ class Download(msgspec.Struct, kw_only=True):
     queued_at: datetime
     priority: int
     rank: Decimal
+    actor: str = ""
+    worker: str = ""
     phase: d.Phase = "queued"
     attempt: int = 0
     run_seq: int = 0
@@ -82,7 +84,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 class Downloads:
     """The board of all downloads."""
 
-    VERSION = 2
+    VERSION = 3
     FOLDS = (d.DownloadEvent,)
 
     def __init__(self) -> None:
@@ -280,6 +282,7 @@ class Downloads:
             queued_at=record.time,
             priority=event.priority,
             rank=Decimal(record.seq),
+            actor=record.actor,
         )
         self._shown.pop(event.download_id, None)  # two installations of a target in one second share their id
         self.by_id[event.download_id] = download
@@ -386,6 +389,7 @@ def _started(download: Download, event: d.DownloadStarted, record: Record) -> No
         download.started_at = record.time
     _wait(download, phase="queued")
     download.phase, download.attempt, download.run_seq = "downloading", event.attempt, record.seq
+    download.worker = event.worker
 
 
 def _interrupted(download: Download, _event: d.DownloadInterrupted, _record: Record) -> None:

@@ -97,6 +97,7 @@ class Featured:
                 downloads=model.downloads,
                 downloads_24h=model.downloads_24h,
                 likes=model.likes,
+                stars=model.stars,
                 model_type=model.model_type,
                 family=model.family,
                 tags=list(model.tags),

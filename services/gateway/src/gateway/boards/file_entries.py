@@ -22,22 +22,18 @@ def entry(record: Record) -> Json | None:
         case ModelFileDeleted() as event:
             undo = "can be restored" if event.provenance else "nobody knows where to have it again"
             freed = f"Deleted, {words.size(event.freed_bytes)} freed" if event.freed_bytes else "Deleted"
-            return _entry(record, event.path, f"{freed}; {undo}", f"file={quote(event.path)}")
+            return _entry(record, "file", event.path, f"{freed}; {undo}")
         case ModelFileLinked() as event:
-            return _entry(
-                record, event.path, f"Linked to {event.from_path}, nothing copied", f"file={quote(event.path)}"
-            )
+            return _entry(record, "file", event.path, f"Linked to {event.from_path}, nothing copied")
         case PresetUninstalled() as event:
             files = "1 file" if len(event.deleted) == 1 else f"{len(event.deleted)} files"
             kept = f", {len(event.kept)} kept because something else needs them" if event.kept else ""
-            return _entry(
-                record, event.preset_id, f"Uninstalled, {files} deleted{kept}", f"preset={quote(event.preset_id)}"
-            )
+            return _entry(record, "preset", event.preset_id, f"Uninstalled, {files} deleted{kept}")
         case _:
             return None
 
 
-def _entry(record: Record, name: str, subtitle: str, query: str) -> Json:
+def _entry(record: Record, kind: str, name: str, subtitle: str) -> Json:
     return {
         "id": f"mod_{record.seq}",
         "type": "model",
@@ -46,5 +42,7 @@ def _entry(record: Record, name: str, subtitle: str, query: str) -> Json:
         "title": name.rpartition("/")[2],
         "subtitle": subtitle,
         "timestamp": words.time(record.time),
-        "link": f"/models?{query}",
+        "link": f"/models?{kind}={quote(name)}",
+        "source_entity_type": kind,
+        "source_entity_id": name,
     }

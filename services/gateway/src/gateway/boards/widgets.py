@@ -49,6 +49,8 @@ def _download_task(boards: Boards, download: Download, places: Mapping[str, int]
         started_at=words.time(begun) if begun else None,
         finished_at=words.time(ended) if ended else None,
         elapsed_seconds=max(0.0, (ended - begun).total_seconds()) if begun and ended else None,
+        worker_id=download.worker or None,
+        submitted_by=download.actor or None,
         submitted_at=words.time(download.queued_at),
         queue_position=places.get(download.download_id),
     )
