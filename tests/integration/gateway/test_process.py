@@ -159,7 +159,7 @@ async def test_a_port_that_is_taken_ends_it_with_a_reason(tmp_path: Path, port: 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("MODELDECK_AUTH", "oidc", "not supported by this version"),
+        ("MODELDECK_AUTH", "oidc", "needs MODELDECK_OIDC_ISSUER"),
         ("MODELDECK_PORT", "70000", "MODELDECK_PORT"),
         ("MODELDECK_PROT", "1", "did you mean MODELDECK_PORT"),
     ],
