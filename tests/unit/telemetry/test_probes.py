@@ -70,6 +70,16 @@ def test_a_limit_that_cannot_be_read_is_none(own: Callable[[], Cgroups], root: P
     assert own().cpu(below=8) is None
 
 
+def test_groups_outside_of_what_can_be_seen_are_passed_over(tmp_path: Path, root: Path) -> None:
+    file = tmp_path / "self-cgroup"
+    file.write_text("0::/../other/app\n")
+    limits_in(tmp_path, "other/app", cpu_max="1000 100000", memory_max="1000", memory_current="1")
+    limits_in(root, "", cpu_max="50000 100000")
+    limit = Cgroups(file, root).cpu(below=8)
+    assert limit is not None
+    assert limit.cpus == 0.5, "the limit of the root that is seen, as in a container"
+
+
 @pytest.mark.parametrize(("text", "count"), [("0", 1), ("0-3,8", 5), ("", 0), ("a-b", 0), ("1-", 0), ("3-1", 0)])
 def test_a_list_of_processors(text: str, count: int) -> None:
     assert count_of(text) == count
