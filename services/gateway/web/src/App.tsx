@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useLive, useLiveContext } from "./api/useLive";
 import { Endings } from "./Endings";
@@ -20,6 +21,11 @@ export function App() {
   useEffect(listenToKeys, []);
   // Every page shows what runs; it is wanted before anybody is signed in, so that the stream can say whether one is.
   useEffect(() => store.follow("queue"), [store]);
+  const queries = useQueryClient();
+  useEffect(() => {
+    // Another person may sign in next.
+    if (phase === "signed-out") queries.clear();
+  }, [phase, queries]);
   if (phase === "signed-out") return <SignIn onSignedIn={connection.retry} />;
   return <Shell />;
 }

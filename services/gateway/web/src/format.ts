@@ -21,6 +21,16 @@ export function duration(seconds: number): string {
   return m ? `${m}m ${s}s` : `${s}s`;
 }
 
+/** 2,450 */
+export function count(value: number): string {
+  return value.toLocaleString("en");
+}
+
+/** 2,450, 12.3K, 1.2M: short beyond five digits. */
+export function compact(value: number): string {
+  return Math.abs(value) < 10_000 ? count(value) : value.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
+}
+
 /** Never rounds up to 100: that is said when it is so. */
 export function percent(value: number): string {
   return `${Math.min(100, Math.max(0, Math.floor(value)))}%`;

@@ -29,6 +29,7 @@ export function Bar({ value, label, tone = "info" }: { value: number | null | un
 }
 
 interface ButtonProps {
+  id?: string;
   icon?: IconName;
   /** Read instead of the text, when the text alone does not say what it acts on. */
   label?: string;
@@ -40,11 +41,12 @@ interface ButtonProps {
 }
 
 /** A button; without children it is an icon and needs its label. */
-export function Button({ icon, label, kind, disabled = false, busy = false, onClick, children }: ButtonProps) {
+export function Button({ id, icon, label, kind, disabled = false, busy = false, onClick, children }: ButtonProps) {
   const classes = [children ? "button" : "icon", kind, busy ? "busy" : ""].filter(Boolean).join(" ");
   return (
     <button
       type="button"
+      id={id}
       className={classes}
       aria-label={label}
       title={children ? undefined : label}
@@ -65,11 +67,13 @@ interface SectionProps {
   actions?: ReactNode;
   /** When the data shown was received; makes the section say so while there is no live stream. */
   at?: number | undefined;
+  /** The content scrolls in a frame of fixed height. */
+  scrolls?: boolean;
   children: ReactNode;
 }
 
 /** The frame of a widget. */
-export function Section({ id, title, count, actions, at, children }: SectionProps) {
+export function Section({ id, title, count, actions, at, scrolls, children }: SectionProps) {
   const heading = useId();
   const { trouble } = useConnection();
   const stale = trouble && at !== undefined;
@@ -83,8 +87,34 @@ export function Section({ id, title, count, actions, at, children }: SectionProp
         {stale && <Badge tone="warn">Stale data · {clock(at)}</Badge>}
         {actions && <div className="actions">{actions}</div>}
       </header>
-      {children}
+      {scrolls ? (
+        <div className="scroll" role="group" aria-labelledby={heading} tabIndex={0}>
+          {children}
+        </div>
+      ) : (
+        children
+      )}
     </section>
+  );
+}
+
+interface FigureProps {
+  icon: IconName;
+  label: string;
+  /** Undefined when nothing is known: then there is no number. */
+  value: string | undefined;
+  note: string;
+}
+
+/** One number of a list of them. */
+export function Figure({ icon, label, value, note }: FigureProps) {
+  return (
+    <li className={`figure-card${value === undefined ? " silent" : ""}`}>
+      <Icon name={icon} />
+      <span className="title">{label}</span>
+      <strong className="figure">{value ?? "–"}</strong>
+      <small className="muted">{note}</small>
+    </li>
   );
 }
 

@@ -4,14 +4,22 @@ import { Endings } from "../src/Endings";
 import activity, { merged } from "../src/widgets/activity";
 import downloads from "../src/widgets/downloads";
 import ended from "../src/widgets/ended";
-import presetsWidget, { cardOf, search, whatChanged } from "../src/widgets/presets";
+import Presets, { cardOf, search, whatChanged } from "../src/presets/PresetList";
+import diskHealth, { arc } from "../src/widgets/disk";
+import overview from "../src/widgets/overview";
+import projects from "../src/widgets/projects";
+import recentModels, { recent } from "../src/widgets/recent";
+import stats from "../src/widgets/stats";
+import status from "../src/widgets/status";
 import system from "../src/widgets/system";
+import tasks, { inOrder } from "../src/widgets/tasks";
+import { curves } from "../src/Sparkline";
+import { compact, count } from "../src/format";
 import { dismiss } from "../src/toasts";
 import { gateway, live, page, preset, presets, problem, queue, resources } from "./page";
 
 const Downloads = downloads.component;
 const Ended = ended.component;
-const Presets = presetsWidget.component;
 const System = system.component;
 const Activity = activity.component;
 
@@ -38,6 +46,7 @@ const waiting = (id: string, position: number, status: "queued" | "paused" = "qu
 });
 
 beforeEach(() => {
+  gateway(() => Response.json({ hosts: {}, activities: [] }));
   HTMLDialogElement.prototype.showModal ??= function show(this: HTMLDialogElement) {
     this.open = true;
   };
@@ -374,5 +383,158 @@ describe("activity", () => {
     page(<Activity />);
     await screen.findByText(/Sign in first\./);
     expect(screen.queryByText("No recent activity")).toBeNull();
+  });
+});
+
+const silent = {
+  statistics: {
+    totalConversations: 0, totalMessages: 0, totalTrainingJobs: 0, activeTrainingJobs: 0, totalModels: 0, runningServers: 0, totalDatasets: 0,
+    readyDatasets: 0, tokensThisWeek: 0, messagesToday: 0,
+  },
+  systemStatus: { trainingServer: "offline", database: "connected", inferenceServers: 0 },
+  quickStats: {},
+  recentActivity: {},
+  absent: ["conversations", "training", "models", "inference", "datasets", "gpu"],
+};
+
+describe("numbers", () => {
+  const stated = { modelsInstalled: 2450, model_files: 1, storageUsed: "0 GB", storage_used_bytes: 0, totalGenerations: 0, activeWorkflows: 0 };
+
+  it("are shortened only when they are long", () => {
+    expect([count(2450), compact(2450), compact(1_234_567)]).toEqual(["2,450", "2,450", "1.2M"]);
+  });
+
+  it("are four, and none for a source that never reported", async () => {
+    const { store } = page(<stats.component />);
+    live(store, { stats: { ...stated, absent: ["generations"] } });
+    await screen.findByText("2,450");
+    const figures = screen.getAllByRole("listitem").map((item) => item.querySelector(".figure")?.textContent);
+    expect(figures).toEqual(["2,450", "0 GB", "–", "–"]);
+    live(store, { stats: { ...stated, absent: [] } });
+    await waitFor(() => expect(screen.getAllByText("0")).toHaveLength(2));
+  });
+
+  it("are six for the workspace, with their sub-counts", async () => {
+    const { store } = page(<overview.component />);
+    live(store, { overview: silent });
+    await waitFor(() => expect(screen.getAllByText("no source yet")).toHaveLength(6));
+    const statistics = { ...silent.statistics, totalConversations: 2450, totalTrainingJobs: 12, activeTrainingJobs: 2, tokensThisWeek: 1_200_000 };
+    live(store, { overview: { ...silent, statistics, absent: [], quickStats: { trainingSuccessRate: 75 } } });
+    for (const text of ["2,450", "12", "2 active", "1.2M", "this week", "Trainings that succeed: 75%"]) expect(await screen.findByText(text)).toBeTruthy();
+  });
+});
+
+describe("system status", () => {
+  it("has a word for each real state, and for what was never reported", async () => {
+    const { store } = page(<status.component />);
+    live(store, { overview: silent });
+    for (const text of ["connected", "no GPU reported", "never reported", "none reported"]) expect(await screen.findByText(text)).toBeTruthy();
+    const systemStatus = {
+      trainingServer: "offline", database: "disconnected", inferenceServers: 2, gpuMemory: { used: 18.7e9, total: 24e9, percentage: 78 },
+    };
+    live(store, { overview: { ...silent, systemStatus, absent: [] } });
+    expect((await screen.findByText("18.7 GB of 24.0 GB, high")).className).toContain("warn");
+    expect(screen.getByText("disconnected").className).toContain("bad");
+    expect(screen.getByText("2 active").className).toContain("ok");
+  });
+});
+
+describe("active tasks", () => {
+  const task = (id: string, more: object) => ({ id, job_id: id, job_type: "training", name: `Job ${id}`, status: "running", ...more });
+
+  it("come as they run, wait by their place, and ended", () => {
+    const list = [
+      task("old", { status: "completed", finished_at: "2026-01-01T00:00:00Z" }),
+      task("new", { status: "failed", finished_at: "2026-01-02T00:00:00Z" }),
+      task("second", { status: "queued", queue_position: 2 }),
+      task("first", { status: "queued", queue_position: 1 }),
+      task("runs", {}),
+    ];
+    expect(inOrder(Object.fromEntries(list.map((item) => [item.id, item]))).map(({ id }) => id)).toEqual(["runs", "first", "second", "new", "old"]);
+  });
+
+  it("say what, where, how long and how far", async () => {
+    const { store } = page(<tasks.component />);
+    const running = task("a", { progress_pct: 41.5, worker_id: "gpu-2", submitted_by: "Ana", started_at: new Date(Date.now() - 61_000).toISOString() });
+    live(store, { "active-tasks": { tasks: { a: running } } });
+    expect((await screen.findByRole("progressbar", { name: "Progress of Job a" })).getAttribute("aria-valuenow")).toBe("41");
+    expect(screen.getByText(/training · on gpu-2 · by Ana · 1m \ds so far/)).toBeTruthy();
+    live(store, { "active-tasks": { tasks: {} } });
+    await screen.findByText("No active tasks");
+  });
+});
+
+describe("project progress", () => {
+  it("shows approved scenes, and which project is blocked", async () => {
+    const { store } = page(<projects.component />);
+    const project = { project_id: "p", project_name: "Film", status: "blocked", scenes_approved: 8, scenes_total: 10, progress_pct: 80, status_color: "red" };
+    live(store, { "project-progress": { projects: { p: project } } });
+    await screen.findByText("8/10 scenes");
+    expect(screen.getByText("blocked")).toBeTruthy();
+    live(store, { "project-progress": { projects: {} } });
+    await screen.findByText("No active projects");
+  });
+});
+
+describe("disk health", () => {
+  const limits = { warning_threshold: 0.8, critical_threshold: 0.9, disks: [] };
+
+  it("is a gauge with a word, never a zero for a failed reading", async () => {
+    const { store } = page(<diskHealth.component />);
+    live(store, { "disk-health": { ...limits, status: "critical", usage_pct: 0.9, used_bytes: 9e11, free_bytes: 1e11, total_bytes: 1e12 } });
+    expect((await screen.findByRole("meter", { name: "Disk usage" })).getAttribute("aria-valuetext")).toBe("90%, Nearly full");
+    expect(screen.getByText("100 GB")).toBeTruthy();
+    live(store, { "disk-health": { ...limits, status: "error", error: "Input/output error" } });
+    await screen.findByText("Input/output error");
+    expect(screen.queryByRole("meter")).toBeNull();
+  });
+
+  it("draws arcs from the lower left, the long way where it is more than half a circle", () => {
+    expect(arc(0, 0.5)).toBe("M24.64 95.36A50 50 0 0 1 60.00 10.00");
+    expect(arc(0, 1)).toContain(" 0 1 1 ");
+  });
+});
+
+describe("recent models", () => {
+  const made = (id: string, modified_at: string) => preset(id, { installed: true, status: "installed", modified_at });
+
+  it("are the newest installed ones, filled up with available ones", () => {
+    const all = presets(preset("x"), made("a", "2026-01-01"), made("b", "2026-01-03"), preset("q", { status: "queued" }), preset("y"));
+    expect(recent(all.presets).map(({ id }) => id)).toEqual(["b", "a", "x"]);
+    const many = presets(...["1", "2", "3", "4"].map((day) => made(day, `2026-01-0${day}`)));
+    expect(recent(many.presets).map(({ id }) => id)).toEqual(["4", "3", "2"]);
+  });
+
+  it("say when none is installed, and offer what there is", async () => {
+    const requests = gateway(() => Response.json({ status: "queued" }));
+    const { store } = page(<recentModels.component />);
+    live(store, { presets: presets(preset("x")) });
+    await screen.findByText(/No models installed yet/);
+    fireEvent.click(screen.getByRole("button", { name: "Install Preset x now" }));
+    await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/x/install"));
+  });
+});
+
+describe("a section's states", () => {
+  it.each([
+    ["loading", "Loading the numbers…", 0],
+    ["failed", "The numbers could not be loaded: The gateway cannot be reached.", 5_000],
+  ])("%s", async (_, text, awayMs) => {
+    const { store, connection } = page(<stats.component />);
+    store.apply({ kind: "status", status: { phase: "connecting", since: Date.now() - awayMs } });
+    await screen.findByText(text);
+    if (!awayMs) return;
+    fireEvent.click(screen.getByRole("button", { name: "Try again" }));
+    expect(connection.retry).toHaveBeenCalledOnce();
+  });
+});
+
+describe("the last hour", () => {
+  it("is drawn with gaps where nothing was read", () => {
+    const start = Date.parse("2026-01-01T00:00:00Z");
+    const at = (minute: number, value?: number) => ({ at: start + minute * 60_000, value });
+    const { line } = curves([at(0, 0), at(0.5, 100), at(10, 50), at(10.5, 50), at(60)], start + 3_600_000);
+    expect(line.match(/M/g)).toHaveLength(2);
+    expect(line.startsWith("M0.0 31.0L1.0 1.0M")).toBe(true);
   });
 });

@@ -114,7 +114,11 @@ export class LiveStore {
       }
       case "entry":
         if (before.entries.some((entry) => entry.id === message.entry.id)) return;
-        this.#server = { ...before, entries: [message.entry, ...before.entries].slice(0, MAX_ENTRIES) };
+        // More than are kept: whoever shows earlier ones reads them again, so that none is missing in between.
+        this.#server =
+          before.entries.length < MAX_ENTRIES
+            ? { ...before, entries: [message.entry, ...before.entries] }
+            : { ...before, entries: [message.entry], generation: before.generation + 1 };
         break;
       case "reset":
         this.#server = { ...before, entries: [], generation: before.generation + 1 };

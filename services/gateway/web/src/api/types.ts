@@ -129,7 +129,7 @@ export interface MemoryUse {
 
 /** A failed probe has `error` and no numbers. */
 export interface DiskUse {
-  path?: string;
+  path?: string | null;
   total?: number | null;
   used?: number | null;
   free?: number | null;

@@ -1,7 +1,7 @@
-import { useQuery } from "@tanstack/react-query";
-import { answer, api, ApiError } from "../api/client";
+import { ApiError } from "../api/client";
 import { signOut } from "../api/session";
 import { useConnection, useLiveContext, useTopic } from "../api/useLive";
+import { useDashboard } from "../board/useBoard";
 import { clock } from "../format";
 import { Icon, type IconName } from "../icons";
 import { useScheme, type Scheme } from "../theme";
@@ -53,8 +53,7 @@ export function Header() {
 }
 
 function User() {
-  const dashboard = useQuery({ queryKey: ["user", "dashboard"], queryFn: () => answer(api.GET("/api/v1/user/dashboard")) });
-  const name = dashboard.data?.user_id;
+  const name = useDashboard().data?.user_id;
   if (!name) return null;
   return (
     <span className="user" title={`Signed in as ${name}`}>
@@ -90,7 +89,7 @@ export function OutageBanner() {
         <div className="banner">
           <Icon name="warning" />
           <p>
-            <strong>{phase === "stale" ? "Connection lost." : "The gateway does not answer."}</strong>{" "}
+            <strong>{!navigator.onLine ? "You are offline." : phase === "stale" ? "Connection lost." : "The gateway does not answer."}</strong>{" "}
             {at ? `What you see is of ${clock(at)}. ` : ""}Trying again by itself.
           </p>
           <Button onClick={connection.retry}>Try now</Button>

@@ -1,4 +1,5 @@
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
 import { answer, api, ApiError } from "../api/client";
 import { clearActivity, useCommand } from "../api/commands";
 import type { ActivityEntry } from "../api/types";
@@ -6,73 +7,136 @@ import { useLive, useLiveContext, useNow } from "../api/useLive";
 import type { Widget } from "../board/registry";
 import { ago } from "../format";
 import { Icon, type IconName } from "../icons";
-import { Badge, Button, Empty, Failure, Loading, Section, type Tone } from "../ui";
+import { reachable } from "../pages/paths";
+import { State } from "../state";
+import { Badge, Button, Section, type Tone } from "../ui";
 
-const SHOWN = 20;
+const PAGE = 50;
 
-const TONES: Record<string, Tone> = { completed: "ok", failed: "bad", paused: "warn", retrying: "warn", started: "info", resumed: "info" };
+/** As the server takes them (C-06); a download is of the category job. */
+const CATEGORIES: readonly [category: string, label: string][] = [
+  ["", "Everything"],
+  ["job", "Jobs"],
+  ["download", "Downloads"],
+  ["generation", "Generations"],
+  ["review", "Reviews"],
+  ["collaboration", "Collaboration"],
+  ["system", "System"],
+];
+
+const TONES: Record<string, Tone> = {
+  completed: "ok", approved: "ok", failed: "bad", rejected: "bad", critical: "bad",
+  paused: "warn", retrying: "warn", warning: "warn", started: "info", resumed: "info",
+};
+
+const ICONS: Record<string, IconName> = {
+  approved: "check", rejected: "cross", failed: "cross", completed: "check", paused: "pause", warning: "warning", critical: "warning",
+  download: "download", generation: "image", training: "training", conversation: "chat", comment: "chat", dataset: "datasets",
+  model: "models", file: "models", host: "screen", catalog: "presets", project: "layout",
+};
 
 /** Newest first, each id once: what came live, then what was there before. */
 export function merged(live: readonly ActivityEntry[], before: readonly ActivityEntry[]): ActivityEntry[] {
   const byId = new Map([...before, ...live].map((entry) => [entry.id, entry]));
-  return [...byId.values()].sort((a, b) => b.timestamp.localeCompare(a.timestamp)).slice(0, SHOWN);
+  return [...byId.values()].sort((a, b) => b.timestamp.localeCompare(a.timestamp));
 }
 
 function iconOf({ type, status }: ActivityEntry): IconName {
-  if (status === "failed") return "cross";
-  if (status === "completed") return "check";
-  if (status === "paused") return "pause";
-  return type === "download" ? "download" : "activity";
+  return ICONS[status ?? ""] ?? ICONS[type] ?? "activity";
 }
 
-/** Only pages of this product are linked; what other services send as a link is not followed blindly. */
-function internal(link: string | null | undefined): string | undefined {
-  return link?.startsWith("/") && !link.startsWith("//") ? link : undefined;
+function useFeed(category: string) {
+  const live = useLive((state) => state.entries);
+  const generation = useLive((state) => state.generation);
+  const before = useInfiniteQuery({
+    queryKey: ["activity", generation, category],
+    queryFn: ({ pageParam: cursor }) =>
+      answer(api.GET("/api/v1/activity", { params: { query: { limit: PAGE, ...(category && { category }), ...(cursor && { cursor }) } } })),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    placeholderData: keepPreviousData,
+    retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status === 401),
+  });
+  const fits = (entry: ActivityEntry) => category === "" || entry.category === category || entry.type === category;
+  const rows = merged(live.filter(fits), before.data?.pages.flatMap(({ activities }) => activities) ?? []);
+  return { before, rows };
 }
 
 function Activity() {
-  const live = useLive((state) => state.entries);
-  const generation = useLive((state) => state.generation);
   const { store } = useLiveContext();
   const { run, pending } = useCommand("activity");
   const now = useNow(30_000);
-  const before = useQuery({
-    queryKey: ["activity", generation],
-    queryFn: () => answer(api.GET("/api/v1/activity/recent", { params: { query: { limit: SHOWN } } })),
-    placeholderData: (kept) => kept,
-    retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status === 401),
-  });
-  const rows = merged(live, before.data?.activities ?? []);
+  const [category, setCategory] = useState("");
+  const { before, rows } = useFeed(category);
+  const known = before.data || rows.length > 0 ? rows : undefined;
   return (
     <Section
       id="activity"
       title="Activity"
       at={before.dataUpdatedAt || undefined}
+      scrolls
       actions={
-        rows.length > 0 && (
-          <Button kind="quiet" label="Clear all activity" busy={pending} onClick={() => run(clearActivity(() => store.forgetEntries()))}>
-            Clear all
-          </Button>
-        )
+        <>
+          <label>
+            <span className="sr">Show</span>
+            <select value={category} onChange={(event) => setCategory(event.target.value)}>
+              {CATEGORIES.map(([value, label]) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </label>
+          {rows.length > 0 && (
+            <Button kind="quiet" label="Clear all activity" busy={pending} onClick={() => run(clearActivity(() => store.forgetEntries()))}>
+              Clear all
+            </Button>
+          )}
+        </>
       }
     >
-      {before.isError && (
-        <Failure onRetry={() => void before.refetch()}>Earlier activity could not be loaded: {before.error.message}</Failure>
-      )}
-      {before.isPending && rows.length === 0 && <Loading what="activity" lines={4} />}
-      {before.isSuccess && rows.length === 0 && <Empty icon="activity">No recent activity</Empty>}
-      <ol className="feed">
-        {rows.map((entry) => (
-          <Row key={entry.id} entry={entry} now={now} />
-        ))}
-      </ol>
+      <State
+        of={{ data: known, at: undefined, error: before.error?.message, retry: () => void before.refetch() }}
+        what="activity"
+        lines={4}
+        empty={{ when: (list) => list.length === 0, icon: "activity", say: category ? "Nothing of this kind yet" : "No recent activity" }}
+      >
+        {(list) => (
+          <ol className="feed">
+            {list.map((entry) => (
+              <Row key={entry.id} entry={entry} now={now} />
+            ))}
+          </ol>
+        )}
+      </State>
+      {before.hasNextPage && <More busy={before.isFetchingNextPage} onMore={() => void before.fetchNextPage()} />}
     </Section>
+  );
+}
+
+/** Loads more by itself once it comes into sight. */
+function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
+  const place = useRef<HTMLDivElement>(null);
+  const latest = useRef(onMore);
+  latest.current = onMore;
+  useEffect(() => {
+    if (busy || !place.current) return;
+    const observer = new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && latest.current());
+    observer.observe(place.current);
+    return () => observer.disconnect();
+  }, [busy]);
+  return (
+    <div ref={place} className="more">
+      <Button busy={busy} disabled={busy} onClick={onMore}>
+        Load more
+      </Button>
+    </div>
   );
 }
 
 function Row({ entry, now }: { entry: ActivityEntry; now: number }) {
   const { title, subtitle, status, timestamp } = entry;
-  const href = internal(entry.link);
+  const href = reachable(entry.link);
   const tone = TONES[status ?? ""] ?? "idle";
   return (
     <li>
@@ -101,4 +165,4 @@ function Row({ entry, now }: { entry: ActivityEntry; now: number }) {
   );
 }
 
-export default { id: "activity", title: "Activity", order: 50, w: 1, component: Activity } satisfies Widget;
+export default { id: "activity-feed", title: "Activity", order: 4, w: 3, h: 2, scrolls: true, component: Activity } satisfies Widget;

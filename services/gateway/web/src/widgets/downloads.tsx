@@ -4,6 +4,7 @@ import { useNow, useTopic } from "../api/useLive";
 import type { ActiveItem, QueuedItem, QueueTopic } from "../api/types";
 import type { Widget } from "../board/registry";
 import { CancelDialog } from "../dialogs";
+import { reachable } from "../pages/paths";
 import { bytes, duration, fileName, kindLabel, percent } from "../format";
 import { Badge, Bar, Button, Section, type Tone } from "../ui";
 
@@ -32,6 +33,7 @@ function Downloads() {
   const { active, waiting } = inOrder(held.data);
   if (active.length + waiting.length === 0) return null;
   const { paused } = held.data;
+  const all = reachable("/models?status=queue");
   return (
     <Section
       id="downloads"
@@ -39,9 +41,16 @@ function Downloads() {
       count={active.length > 0 && `(${active.length} active)`}
       at={held.at}
       actions={
+        <>
+        {all && (
+          <a className="button quiet" href={all}>
+            View all<span className="sr"> downloads</span>
+          </a>
+        )}
         <Button icon={paused ? "play" : "pause"} kind="quiet" onClick={() => run(pauseQueue(!paused))}>
           {paused ? "Resume all" : "Pause all"}
         </Button>
+        </>
       }
     >
       {paused && <p className="note warn">The whole queue is paused. Nothing new starts until you resume it.</p>}
@@ -200,4 +209,7 @@ function Waiting({ item, index, list, busy, onCancel }: WaitingProps) {
   );
 }
 
-export default { id: "downloads", title: "Download queue", order: 20, w: 4, component: Downloads } satisfies Widget;
+export default {
+  id: "download-queue", title: "Download queue", order: 20, w: 2, h: 2, topics: ["queue"], appears: "Shown while something is queued.",
+  component: Downloads,
+} satisfies Widget;

@@ -75,4 +75,7 @@ function Ended() {
   );
 }
 
-export default { id: "ended", title: "Recently ended", order: 35, w: 4, component: Ended } satisfies Widget;
+export default {
+  id: "recently-ended", title: "Recently ended", order: 80, w: 4, h: 1, topics: ["queue"], appears: "Shown once a download has ended.",
+  component: Ended,
+} satisfies Widget;

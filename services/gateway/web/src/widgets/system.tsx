@@ -1,9 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { answer, api } from "../api/client";
-import type { DiskUse, HostResources } from "../api/types";
+import type { DiskUse, GpuDevice, HostResources } from "../api/types";
 import { useLiveContext, useTopic } from "../api/useLive";
 import type { Widget } from "../board/registry";
 import { bytes, clock } from "../format";
+import { useHistory, type Moment } from "../history";
+import { Sparkline, type Sample } from "../Sparkline";
 import { LEVEL_WORDS, level, type THRESHOLDS } from "../thresholds";
 import { Badge, Button, Empty, Section, Waiting } from "../ui";
 
@@ -30,23 +32,28 @@ function System() {
     />
   );
   const hosts = Object.entries(held?.data.hosts ?? {});
+  const history = useHistory(held?.data);
   return (
     <Section id="system" title="System resources" at={held?.at} actions={actions}>
       {refresh.error && <p className="reason">{refresh.error.message}</p>}
       {!held && <Waiting what="system resources" lines={2} onRetry={connection.retry} />}
-      {held && hosts.length < 2 && <Meters of={held.data} />}
+      {held && hosts.length < 2 && <Meters of={held.data} history={history[hosts[0]?.[0] ?? ""]} />}
       {hosts.length > 1 &&
         hosts.map(([name, host]) => (
           <div key={name}>
             <h3>{name}</h3>
-            <Meters of={host} />
+            <Meters of={host} history={history[name]} />
           </div>
         ))}
     </Section>
   );
 }
 
-function Meters({ of: { at, stale, cpu_percent, cpu_count, memory, disk, disks, gpu } }: { of: HostResources }) {
+type Past = (value: (moment: Moment) => number | undefined) => { at: number; value: number | undefined }[];
+
+function Meters({ of, history = [] }: { of: HostResources; history?: readonly Moment[] | undefined }) {
+  const { at, stale, cpu_percent, cpu_count, memory, disk, disks, gpu } = of;
+  const past: Past = (value) => history.map((moment) => ({ at: moment.at, value: value(moment) }));
   const devices = gpu?.devices ?? [];
   const volumes = disks?.length ? disks : disk ? [disk] : [];
   if (cpu_percent == null && !memory && volumes.length === 0 && devices.length === 0) {
@@ -57,31 +64,32 @@ function Meters({ of: { at, stale, cpu_percent, cpu_count, memory, disk, disks, 
       {stale && <p className="note warn">This host is silent{at && `: the figures are of ${clock(Date.parse(at))}`}.</p>}
       <ul className="meters">
         {devices.map((device, index) => (
-          <Gpu key={index} device={device} many={devices.length > 1 ? ` ${index + 1}` : ""} />
+          <Gpu key={index} device={device} many={devices.length > 1 ? ` ${index + 1}` : ""} index={index} past={past} />
         ))}
-        <Meter kind="cpu" title="CPU" percent={cpu_percent} detail={cpu_count && (cpu_count > 1 ? `${cpu_count} cores` : "1 core")} />
-        <Meter kind="memory" title="Memory" percent={memory?.percent} detail={memory && used(memory.used, memory.total)} />
+        <Meter kind="cpu" title="CPU" percent={cpu_percent} past={past(({ cpu }) => cpu)} detail={cpu_count && (cpu_count > 1 ? `${cpu_count} cores` : "1 core")} />
+        <Meter kind="memory" title="Memory" percent={memory?.percent} past={past((moment) => moment.memory)} detail={memory && used(memory.used, memory.total)} />
         {volumes.map((volume, index) => (
-          <Disk key={volume.path ?? index} of={volume} named={volumes.length > 1} />
+          <Disk key={volume.path ?? index} of={volume} named={volumes.length > 1} past={index === 0 ? past((moment) => moment.disk) : undefined} />
         ))}
       </ul>
     </>
   );
 }
 
-function Disk({ of: { path, free, total, percent, error }, named }: { of: DiskUse; named: boolean }) {
+function Disk({ of: { path, free, total, percent, error }, named, past }: { of: DiskUse; named: boolean; past: MeterProps["past"] }) {
   return (
     <Meter
       kind="disk"
       title={named && path ? `Disk ${path}` : "Models disk"}
       percent={percent}
       error={error}
+      past={past}
       detail={free != null && total != null && `${bytes(free)} free of ${bytes(total)}`}
     />
   );
 }
 
-function Gpu({ device, many }: { device: NonNullable<NonNullable<HostResources["gpu"]>["devices"]>[number]; many: string }) {
+function Gpu({ device, many, index, past }: { device: GpuDevice; many: string; index: number; past: Past }) {
   const { name, memory_used_bytes: part, memory_total_bytes: whole, utilization, error } = device;
   if (error) return <Meter kind="gpuLoad" title={`GPU${many}`} percent={undefined} error={error} detail={name} />;
   const known = part != null && whole != null && whole > 0;
@@ -91,9 +99,13 @@ function Gpu({ device, many }: { device: NonNullable<NonNullable<HostResources["
         kind="gpuMemory"
         title={`GPU${many} memory`}
         percent={known ? (100 * part) / whole : undefined}
+        past={past(({ gpu }) => {
+          const used_mb = gpu[index]?.used_mb;
+          return whole && used_mb !== undefined ? (100 * used_mb * 1024 * 1024) / whole : undefined;
+        })}
         detail={known && used(part, whole)}
       />
-      <Meter kind="gpuLoad" title={`GPU${many} load`} percent={utilization} detail={name} />
+      <Meter kind="gpuLoad" title={`GPU${many} load`} percent={utilization} past={past(({ gpu }) => gpu[index]?.load)} detail={name} />
     </>
   );
 }
@@ -108,10 +120,11 @@ interface MeterProps {
   percent: number | null | undefined;
   detail?: string | false | 0 | null | undefined;
   error?: string | null | undefined;
+  past?: readonly Sample[] | undefined;
 }
 
 /** A reading that is missing or failed says so: it is never a zero. */
-function Meter({ kind, title, percent, detail, error }: MeterProps) {
+function Meter({ kind, title, percent, detail, error, past }: MeterProps) {
   const failed = error != null && error !== "";
   const known = percent != null && !failed;
   const tone = known ? level(kind, percent) : "idle";
@@ -123,6 +136,7 @@ function Meter({ kind, title, percent, detail, error }: MeterProps) {
         {failed && <Badge tone="bad">probe failed</Badge>}
       </div>
       <strong className="figure">{known ? <>{Math.floor(percent)}<small>%</small></> : "–"}</strong>
+      {past && <Sparkline samples={past} label={title} />}
       {known && (
         <div
           role="meter"
@@ -141,4 +155,6 @@ function Meter({ kind, title, percent, detail, error }: MeterProps) {
   );
 }
 
-export default { id: "system", title: "System resources", order: 30, w: 4, component: System } satisfies Widget;
+export default {
+  id: "system-resources", title: "System resources", order: 30, w: 2, h: 2, topics: ["resources"], component: System,
+} satisfies Widget;
