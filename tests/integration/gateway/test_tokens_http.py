@@ -143,7 +143,7 @@ async def test_a_reader_gets_403_on_every_write_and_hears_which_scope_is_missing
                 if need in {"read", "any"}:
                     assert answer.status_code not in {401, 403}, (method, spelling, answer.text)
                     continue
-                missing = "admin" if need == "person" else need
+                missing = {"person": "admin", "own": "operate"}.get(str(need), need)
                 assert (answer.status_code, answer.json()["code"]) == (403, "no_right"), (method, spelling)
                 assert answer.json()["missing_scope"] == missing
                 assert f'scope="{missing}"' in answer.headers["www-authenticate"]
@@ -202,6 +202,21 @@ async def test_revoking_ends_a_token_and_its_streams_on_every_gateway(product: P
     assert (await product.http.get(TOKENS)).json() == {"tokens": [], "total": 0}
     gone = await product.http.delete(f"{TOKENS}/{made['id']}")
     assert (gone.status_code, gone.json()["code"]) == (404, "token_not_found")
+
+
+async def test_a_stream_that_waits_for_its_beginning_ends_with_its_token(product: Product) -> None:
+    made = await make(product)
+    position, streams = product.app.live.position, product.app.gateway.streams
+    async with client(product.url, token=made["token"]) as http:
+        follower = Follower(http, "activity", last_event_id=f"{position.epoch}.{position.seq + 1}")
+
+        async def waits() -> bool:
+            return streams.open_count == 1
+
+        await eventually(waits)
+        assert (await product.http.delete(f"{TOKENS}/{made['id']}")).status_code == 204  # and that it waited for
+        await follower.ended()
+    assert streams.open_count == 0
 
 
 async def test_a_token_made_by_one_gateway_opens_the_other_at_once(product: Product, replica: str) -> None:

@@ -37,7 +37,8 @@ GRANTS: dict[str, Any] = {"admins": ("admin",), "makers": ("operate", "publish")
         ("POST", "/api/v1/workflows/scan/install-missing", "operate"),
         ("GET", "/api/v1/events", "read"),
         ("POST", "/api/v1/events", "publish"),
-        ("PUT", "/api/v1/user/settings", "operate"),
+        ("PUT", "/api/v1/user/settings", "own"),
+        ("DELETE", "/api/v1/activity/clear", "own"),
         ("GET", "/api/v1/user/tokens", "person"),
         ("DELETE", "/api/v1/user/tokens/a", "person"),
         ("GET", "/metrics", "read"),
@@ -65,6 +66,16 @@ def test_a_person_on_the_page_may_make_tokens_and_a_program_needs_admin() -> Non
     check(Principal("ana", "s"), "person")
     with pytest.raises(ProblemError, match="scope admin"):
         check(Principal("ana", "s", rights=reader), "person")
+
+
+def test_a_reader_arranges_his_own_board_on_the_page_and_no_token_does_without_operate() -> None:
+    reader: frozenset[Any] = frozenset({"read"})
+    check(Principal("ana", "s", by_cookie=True, rights=reader), "own")
+    check(Principal("ana", "s", rights=granted(frozenset({"operate"}))), "own")
+    with pytest.raises(ProblemError, match="scope operate"):
+        check(Principal("ana", "s", rights=reader), "own")
+    with pytest.raises(ProblemError, match="scope operate"):
+        check(Principal("ana", "s", by_cookie=True, rights=reader), "operate")
 
 
 @pytest.mark.parametrize(

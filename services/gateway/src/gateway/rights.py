@@ -21,9 +21,10 @@ EVERYTHING: frozenset[Right] = frozenset({"read", "operate", "publish", "admin"}
 
 Right: TypeAlias = Scope
 """One of the four."""
-Need = Right | Literal["open", "any", "person"]
-"""Beside the scopes: `open` asks for no credentials, `any` for any at all, `person` for somebody who signed in on the
-page, or `admin`: a token in a script must not make further ones.
+Need = Right | Literal["open", "any", "own", "person"]
+"""Beside the scopes: `open` asks for no credentials, `any` for any at all. What is one's own (board, settings, what of
+the feed is hidden) anybody may change who signed in on the page, a token needs `operate` for it. Tokens are made by a
+`person` on the page, or with `admin`: one in a script must not make further ones.
 """
 
 _EXACT: Mapping[tuple[str, str], Need] = {
@@ -37,6 +38,8 @@ _EXACT: Mapping[tuple[str, str], Need] = {
     ("POST", f"{API}/workflows/plan"): "read",
     ("POST", f"{API}/workflows/lock/plan"): "read",
 }
+_ON_THE_PAGE: Mapping[Need, Right] = {"own": "operate", "person": "admin"}
+"""What somebody needs for these who did not sign in on the page."""
 _GROUPS: Mapping[str, tuple[Need, Need]] = {
     "/metrics": ("read", "admin"),
     "/docs": ("read", "admin"),
@@ -49,7 +52,7 @@ _GROUPS: Mapping[str, tuple[Need, Need]] = {
     f"{API}/hub": ("read", "operate"),
     f"{API}/storage": ("read", "operate"),
     f"{API}/workflows": ("read", "operate"),
-    f"{API}/activity": ("read", "operate"),  # hiding the feed, for oneself
+    f"{API}/activity": ("read", "own"),
     f"{API}/dashboard": ("read", "operate"),
     f"{API}/system": ("read", "operate"),
     f"{API}/system/boards": ("admin", "admin"),  # all users' settings are in there
@@ -59,7 +62,7 @@ _GROUPS: Mapping[str, tuple[Need, Need]] = {
     f"{API}/asyncapi.json": ("read", "admin"),
     f"{API}/schemas": ("read", "admin"),
     f"{API}/session": ("any", "any"),
-    f"{API}/user": ("read", "operate"),  # one's own board and settings
+    f"{API}/user": ("read", "own"),
     f"{API}/user/tokens": ("person", "person"),
     f"{API}/webhooks": ("admin", "admin"),  # they send what happens here to somewhere else
 }
@@ -128,10 +131,10 @@ def check(principal: Principal, need: Need) -> None:
     """Raise ProblemError 403 that names the scope which is missing."""
     if need in principal.rights or need == "any":
         return
-    if need == "person":
-        if principal.by_cookie or principal.may("admin"):
+    if need in _ON_THE_PAGE:
+        need = _ON_THE_PAGE[need]
+        if principal.by_cookie or need in principal.rights:
             return
-        need = "admin"
     raise ProblemError(
         403,
         "no_right",

@@ -133,9 +133,25 @@ class StreamEndpoint:
             raise not_ready()
         if len(self._open) >= MAX_STREAMS:
             raise away(f"There are {MAX_STREAMS} streams open already.", retry_after_s=10)
-        after, resumed = await self._resume_point(request)
         mailbox = Mailbox(scope["extensions"][TRANSPORT]["transport"], session)
-        self._open.add(mailbox)
+        self._open.add(mailbox)  # before anything is waited for: if the session ends meanwhile, so does this
+        try:
+            after, resumed = await self._resume_point(request)
+            await self._serve(mailbox, request, after, receive, send, resumed=resumed)
+        finally:
+            self._live.leave(mailbox)
+            self._open.discard(mailbox)
+
+    async def _serve(  # noqa: PLR0913 - of one request
+        self,
+        mailbox: Mailbox,
+        request: StreamRequest,
+        after: EventId | None,
+        receive: Receive,
+        send: Send,
+        *,
+        resumed: bool,
+    ) -> None:
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             if after is None or not request.logs:
@@ -147,9 +163,6 @@ class StreamEndpoint:
         except (TimeoutError, UnavailableError) as error:
             _log.info("stream ended in its replay; the client resumes", reason=str(error) or "the client does not read")
             mailbox.abort()
-        finally:
-            self._live.leave(mailbox)
-            self._open.discard(mailbox)
 
     def close(self) -> None:
         """Say goodbye to every stream: the gateway goes down."""
