@@ -13,7 +13,6 @@ from modeldeck_events.projector import Fold, Projector
 from modeldeck_events.runtime import Service
 from modeldeck_events.settings import SettingsError, load
 from modeldeck_events.store import Batch
-from prometheus_client import Gauge
 
 from gateway import api
 from gateway.accounts import Accounts, ended_by
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from gateway.oidc import Oidc
 
 OTHER_FILES = 500
-PUBLISHED = Gauge("modeldeck_published_seq", "Position of the log up to which the read models are published")
 
 
 class App:
@@ -91,7 +89,13 @@ class App:
                 issuer=issued.tokens if issued else None,
             ),
             streams=StreamEndpoint(self.live, self.service.store),
-            health=HealthCheck(self.service.bus.request, self.live, self.service.health, settings.pool),
+            health=HealthCheck(
+                self.service.bus.request,
+                self.live,
+                self.service.health,
+                settings.pool,
+                head=self.service.store.head,
+            ),
             connected=lambda: self.service.bus.nc.is_connected,
             cookies=cookies,
             user_facts=UserFacts(self.service.store, self.live),
@@ -138,7 +142,6 @@ class App:
         if self.gateway.streams.open_count:
             for session in filter(None, map(ended_by, batch.records)):
                 self.gateway.streams.end_session(session)
-        PUBLISHED.set(batch.seq)
 
     async def _serve(self) -> None:
         await serve(self.front, self._listener, before_end=self.gateway.streams.close)

@@ -17,9 +17,9 @@ from urllib.parse import parse_qs
 import structlog
 from modeldeck_events.errors import UnavailableError
 from modeldeck_events.templates import MAX_WORKFLOW_BYTES
-from prometheus_client import Counter, Gauge
 from starlette.exceptions import HTTPException
 
+from gateway import traffic
 from gateway.asgi import (
     JSON,
     SECURITY_HEADERS,
@@ -39,6 +39,7 @@ from gateway.pace import Pace
 from gateway.problems import ProblemError, away, internal, not_found, not_ready
 from gateway.rights import API, SAFE_METHODS, Principal, check, needed
 from gateway.sse import StreamEndpoint
+from gateway.traffic import STREAMS
 from gateway.web import Dashboard, File
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -55,9 +56,6 @@ MAX_TIMER_S = 30 * 86_400.0
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 GUARDED_PAGES = frozenset({"/metrics", "/docs", "/openapi.json"})
 
-REQUESTS = Counter("modeldeck_http_requests", "HTTP requests answered", ["method", "status"])
-STREAMS = Gauge("modeldeck_sse_streams", "Open live streams")
-_METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"})
 _log = structlog.get_logger(__name__)
 
 
@@ -109,16 +107,7 @@ class Front:
             problem = internal()
         if problem is not None and not status:
             await answer_problem(noting, problem)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        REQUESTS.labels(method, status).inc()
-        if scope["method"] not in SAFE_METHODS:
-            _log.info(
-                "write answered",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(1000 * (time.perf_counter() - started), 1),
-            )
+        traffic.answered(scope, status, started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._host_check.check(header(scope, b"host"))

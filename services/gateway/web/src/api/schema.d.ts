@@ -1463,7 +1463,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description Return the metrics of this process for Prometheus.
+         * @description Return the metrics of this process, and what the read models know, for Prometheus.
          */
         get: operations["metrics_metrics_get"];
         put?: never;
@@ -1483,7 +1483,7 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description Return 200 once the read models have caught up and every service is ready, else 503. Says nothing secret.
+         * @description Return 200 once the event log answers, the read models have caught up and every service is ready; else 503.
          */
         get: operations["readyz_readyz_get"];
         put?: never;
@@ -3422,9 +3422,11 @@ export interface components {
         };
         /**
          * Readiness
-         * @description Whether the read models have caught up and every service is ready.
+         * @description Whether the log answers, the read models have caught up, and every service is ready; `reasons` say why not.
          */
         Readiness: {
+            /** Reasons */
+            reasons: string[];
             /** Services */
             services: {
                 [key: string]: components["schemas"]["ServiceReady"];
