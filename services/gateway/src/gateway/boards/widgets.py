@@ -80,7 +80,8 @@ def _disk(disk: Json) -> Json:
     if "total" not in disk or not disk["total"]:
         return {"path": disk["path"], "status": "error", "error": disk.get("error", "not measured")}
     used, total = disk["used"], disk["total"]
-    fraction = round(used / total, 4)
+    # as df counts: what is reserved for the system is neither used nor free, so it must not make a full disk look empty
+    fraction = round((disk["percent"] / 100 if "percent" in disk else used / total), 4)
     return {
         "path": disk["path"],
         "status": level(fraction),
