@@ -19,6 +19,7 @@ from gateway.accounts import Accounts, ended_by
 from gateway.auth import Authenticator, HostCheck
 from gateway.boards.fold import Boards
 from gateway.boards.queue import queue_object
+from gateway.checkpoints import PastFolds
 from gateway.commands import Commands
 from gateway.context import Gateway
 from gateway.cookies import Cookies
@@ -101,6 +102,7 @@ class App:
             user_facts=UserFacts(self.service.store, self.live),
             login=issued.login if issued else None,
             folding=self._projector.folding,
+            past=PastFolds(self.service.store, pool=settings.pool),
         )
         self.front = Front(
             host_check=HostCheck(

@@ -15,6 +15,7 @@ from modeldeck_events.store import EventStore
 from gateway.asgi import etag_matches
 from gateway.auth import Authenticator
 from gateway.boards.fold import Boards
+from gateway.checkpoints import PastFolds
 from gateway.commands import Commands, command_id
 from gateway.cookies import Cookies
 from gateway.frames import encode
@@ -55,6 +56,7 @@ class Gateway:
     """Whether the log can be reached at present."""
     cookies: Cookies
     user_facts: UserFacts
+    past: PastFolds
     login: SignIn | None = None
     """Signing in at an issuer, when one is configured."""
     folding: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -17,11 +17,14 @@ _ENTRIES = 200
 
 
 class Derived:
-    """`connected` tells whether the log can be reached at present."""
+    """`connected` tells whether the log can be reached at present, `now` the time."""
 
-    def __init__(self, boards: Boards, connected: Callable[[], bool]) -> None:
+    def __init__(
+        self, boards: Boards, connected: Callable[[], bool], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._boards = boards
         self._connected = connected
+        self._now = now
         self._late: set[str] = set()
         self._next_at = 0.0
         self._shown: tuple[bool, date] = (True, datetime.now(UTC).date())
@@ -58,5 +61,5 @@ class Derived:
     def _overview(self) -> Json:
         """Return the overview in UTC, its recent activity by id: the order is that of the object."""
         entries = [item.data for item in self._boards.activity.newest("", limit=_ENTRIES)]
-        state = overview(self._boards, entries, datetime.now(UTC), connected=self._connected())
+        state = overview(self._boards, entries, self._now(), connected=self._connected())
         return state | {"recentActivity": {item["id"]: item for item in state["recentActivity"]}}

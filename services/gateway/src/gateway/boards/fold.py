@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -124,6 +124,12 @@ class Boards:
         self.models.disks_changed()
         self._dirty |= _SAMPLE_TOPICS
         return True
+
+    def look_back(self, samples: Iterable[HostSample], moment: datetime) -> None:
+        """Hold what the hosts read at a past moment: for boards that were folded until then, and that nobody told."""
+        self.resources.look_back(samples, moment)
+        self.models.disks_changed()
+        self._dirty |= _SAMPLE_TOPICS
 
     def take_changes(self, now: float) -> Changed:
         """Show the progress that is due at `now` and return what changed since the last call."""

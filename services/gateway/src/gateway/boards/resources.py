@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import msgspec
@@ -27,6 +27,9 @@ SILENT_AFTER_SAMPLES = 2.5
 DEAF_S = 1.5
 """Who has not looked for so long (frozen, suspended) has not listened either."""
 HISTORY_POINTS = 360
+KEPT_BYTES = 32 * 1024 * 1024
+"""Whole samples of the history, as much as READINGS holds of all readings; beyond that the oldest go."""
+_HISTORY = timedelta(seconds=HISTORY_POINTS * HISTORY_STEP_S)
 MAX_HOSTS = 1000
 MB = 1024 * 1024
 
@@ -53,6 +56,8 @@ class Resources:
         self._aged_s = -math.inf
         self._history: dict[str, deque[tuple[datetime, msgspec.Raw]]] = {}
         self._recorded: dict[str, datetime] = {}
+        self._kept: deque[tuple[datetime, str, bytes]] = deque()
+        self._kept_bytes = 0
 
     def apply(self, record: Record) -> bool:  # noqa: ARG002 - a board; this one lives from readings
         """Facts change nothing here."""
@@ -125,6 +130,20 @@ class Resources:
             },
         }
 
+    def kept_at(self, moment: datetime) -> list[HostSample]:
+        """Return each host's newest sample of a past moment, as far as they are kept: an hour, and KEPT_BYTES."""
+        found = {host: data for at, host, data in self._kept if at <= moment}
+        return [msgspec.json.decode(data, type=HostSample) for data in found.values()]
+
+    def look_back(self, samples: Iterable[HostSample], moment: datetime) -> None:
+        """Hold these samples alone, as if it were that moment."""
+        self.__init__(pool=self._pool)  # type: ignore[misc]
+        for sample in samples:
+            self._samples[sample.host] = sample
+            patience_s = max(_patience_s(sample), SILENT_AFTER_SAMPLES * HISTORY_STEP_S)
+            if (moment - sample.at).total_seconds() > patience_s:
+                self._stale.add(sample.host)
+
     def reset(self) -> None:
         """Keep the samples: they do not depend on the log."""
 
@@ -154,6 +173,11 @@ class Resources:
         self._recorded[sample.host] = sample.at
         points = self._history.setdefault(sample.host, deque(maxlen=HISTORY_POINTS))
         points.append((sample.at, msgspec.Raw(msgspec.json.encode(_point(sample)))))
+        data = msgspec.json.encode(sample)
+        self._kept.append((sample.at, sample.host, data))
+        self._kept_bytes += len(data)
+        while self._kept_bytes > KEPT_BYTES or sample.at - self._kept[0][0] > _HISTORY:
+            self._kept_bytes -= len(self._kept.popleft()[2])
 
     def _host(self, sample: HostSample) -> Json:
         memory = sample.memory

@@ -235,7 +235,8 @@ async def get_overview(
 ) -> Response:
     """Return the workspace at a glance; "today" and "this week" are those of `tz`."""
     entries = [item.data for item in view.boards.activity.newest(principal.name, limit=200)]
-    return read_answer(request, overview(view.boards, entries, now, connected=gateway.connected()))
+    moment = view.now(now.tzinfo or UTC) if view.is_past else now
+    return read_answer(request, overview(view.boards, entries, moment, connected=gateway.connected()))
 
 
 @router.get("/widgets/active-tasks", response_model=Tasks)
@@ -243,7 +244,7 @@ async def active_tasks(
     request: Request, view: ViewDep, recent_completed: Annotated[int, Query(ge=0, le=50)] = 10
 ) -> Response:
     """Return what runs, waits, and the last `recent_completed` ended jobs."""
-    return read_answer(request, {"data": widgets.tasks(view.boards, recent_completed, datetime.now(UTC))})
+    return read_answer(request, {"data": widgets.tasks(view.boards, recent_completed, view.now())})
 
 
 @router.get("/widgets/project-progress", response_model=ProjectItems)
@@ -256,7 +257,8 @@ async def project_progress(request: Request, view: ViewDep) -> Response:
 @router.get("/widgets/disk-health", response_model=DiskHealth)
 async def disk_health(request: Request, view: ViewDep) -> Response:
     """Return how full the volume of the models folder is, and the others."""
-    return read_answer(request, {"data": widgets.disk_health(view.boards)})
+    state = view.topic("disk-health") if view.is_past else widgets.disk_health(view.boards)
+    return read_answer(request, {"data": state})
 
 
 @router.get("/widgets/activity-feed", response_model=Feed)

@@ -106,7 +106,7 @@ class States(Shape):
 @router.get("/state", response_model=States, responses={400: {"model": Problem, "description": "An unknown topic"}})
 async def state(request: Request, view: ViewDep, topics: Annotated[str, Query(max_length=500)] = "") -> Response:
     """Return what `snapshot` events of the stream would hold now, by topic; all state topics without `topics`."""
-    names = [name.strip() for name in topics.split(",") if name.strip()] or list(STATE_TOPICS)
+    names = [name.strip() for name in topics.split(",") if name.strip()] or [*filter(view.knows, STATE_TOPICS)]
     unknown = [name for name in names if name not in STATE_TOPICS]
     if unknown:
         raise ProblemError(
