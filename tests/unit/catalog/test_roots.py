@@ -51,9 +51,9 @@ def test_sections_name_folders_as_comfyui_reads_them() -> None:
 
 
 def test_home_and_variables_are_expanded_in_the_base_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/anna")
+    monkeypatch.setenv("HOME", "/srv/people/anna")
     monkeypatch.setenv("BIG", "/mnt/big")
-    assert entries(b"a: {base_path: ~/m, vae: vae}")[0][2] == "/home/anna/m/vae"
+    assert entries(b"a: {base_path: ~/m, vae: vae}")[0][2] == "/srv/people/anna/m/vae"
     assert entries(b"a: {base_path: $BIG/m, vae: ../vae}")[0][2] == "/mnt/big/vae"
     assert entries(b"a: {base_path: '${BIG}', vae: /elsewhere/vae}")[0][2] == "/elsewhere/vae"
     assert entries(b"a: {base_path: '~nobody-of-that-name/m', vae: vae}")[0][2].startswith("/etc/comfy/~nobody")
