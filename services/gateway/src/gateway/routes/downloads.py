@@ -171,10 +171,26 @@ class HistoryEntry(Shape):
     bytes: int | None = None
 
 
+class Attempt(Shape):
+    """One run of the download: on which worker, from which hosts, how it ended and why."""
+
+    attempt: int
+    worker: str
+    started_at: str
+    ended_at: str | None = None
+    outcome: Literal["running", "interrupted", "paused", "completed", "failed", "cancelled"]
+    reason: str | None = None
+    hosts: list[str] | None = None
+    files: int | None = None
+    retries: int | None = None
+    fetched_bytes: int | None = None
+
+
 class History(Shape):
-    """Everything that happened to the download, oldest first."""
+    """Everything that happened to the download, oldest first: its attempts, and every fact."""
 
     download_id: str
+    attempts: list[Attempt]
     events: list[HistoryEntry]
 
 
@@ -317,8 +333,8 @@ async def history(
 ) -> Response:
     """Return every fact about the download, oldest first; `after` goes on after a position of the log."""
     download = _download(gateway.boards, download_id)
-    events = await timeline(gateway.store, download, after=after, limit=limit)
-    return json_answer({"download_id": download_id, "events": events})
+    told = await timeline(gateway.store, download, after=after, limit=limit)
+    return json_answer({"download_id": download_id, "attempts": told.attempts, "events": told.events})
 
 
 async def _act(writer: Writer, command: d.DownloadCommand) -> dict[str, Any]:

@@ -437,7 +437,7 @@ export interface paths {
         };
         /**
          * Events
-         * @description Return the facts after a position of the log, in order.
+         * @description Return the facts after a position of the log, in order; those about users only to who may do everything.
          */
         get: operations["events_api_v1_events_get"];
         put?: never;
@@ -1632,6 +1632,37 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Attempt
+         * @description One run of the download: on which worker, from which hosts, how it ended and why.
+         */
+        Attempt: {
+            /** Attempt */
+            attempt: number;
+            /** Ended At */
+            ended_at?: string | null;
+            /** Fetched Bytes */
+            fetched_bytes?: number | null;
+            /** Files */
+            files?: number | null;
+            /** Hosts */
+            hosts?: string[] | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "running" | "interrupted" | "paused" | "completed" | "failed" | "cancelled";
+            /** Reason */
+            reason?: string | null;
+            /** Retries */
+            retries?: number | null;
+            /** Started At */
+            started_at: string;
+            /** Worker */
+            worker: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * BoardContent
          * @description One of them in full.
          */
@@ -2262,9 +2293,11 @@ export interface components {
         };
         /**
          * History
-         * @description Everything that happened to the download, oldest first.
+         * @description Everything that happened to the download, oldest first: its attempts, and every fact.
          */
         History: {
+            /** Attempts */
+            attempts: components["schemas"]["Attempt"][];
             /** Download Id */
             download_id: string;
             /** Events */
