@@ -14,6 +14,8 @@ from gateway.app import App
 from gateway.pace import Pace
 from gateway.rights import find
 from gateway.server import bind
+from modeldeck_events.presets import PresetPublished
+from modeldeck_events.presets import subject as preset_subject
 from modeldeck_events.store import Meta
 from modeldeck_events.studio.training import TrainingStarted
 from modeldeck_events.users import TokenIssued, subject
@@ -22,6 +24,7 @@ from tests.integration.gateway.conftest import TOKEN, Product, caught_up, client
 from tests.integration.gateway.fakes import eventually
 from tests.integration.gateway.sse_client import Follower
 from tests.support.nats import NatsServer
+from tests.unit.gateway.facts import preset
 
 TOKENS = "/api/v1/user/tokens"
 QUESTIONS = {
@@ -320,3 +323,19 @@ async def test_writers_are_paced_and_readers_are_not(product: Product) -> None:
         assert (await product.http.post("/api/v1/presets/a/install")).status_code == 429, "of the same user"
         for _ in range(20):
             assert (await http.get("/api/v1/presets")).status_code == 200
+
+
+async def test_what_a_user_did_for_himself_is_shown_to_nobody_else(product: Product) -> None:
+    stream = Follower(product.http, "events")
+    await stream.until(lambda seen: seen.named("hello"))
+    made = await product.http.post("/api/v1/user/tokens", json={"name": "reader", "scopes": ["read"]})
+    assert made.status_code == 201, made.text
+    reader = {"Authorization": f"Bearer {made.json()['token']}"}
+    await product.services.append(preset_subject("c"), PresetPublished(preset=preset("c")))
+    await stream.until(lambda seen: seen.named("event"))
+    assert [event.data["type"] for event in stream.named("event")] == [PresetPublished.TYPE]
+    await stream.stop()
+    everything = (await product.http.get("/api/v1/events?limit=200")).json()["events"]
+    public = (await product.http.get("/api/v1/events?limit=200", headers=reader)).json()["events"]
+    assert "modeldeck.user.token-issued.v1" in {event["type"] for event in everything}
+    assert [event for event in everything if not event["subject"].startswith("evt.user.")] == public

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from modeldeck_events import users
 from modeldeck_events.message import UNREADABLE
 from modeldeck_events.store import Record
 
@@ -29,6 +30,12 @@ def chunk(body: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
+_PRIVATE = f"evt.{users.AGGREGATE}."
+
+
+def is_private(record: Record) -> bool:
+    """Tell whether a fact is one user's own business (his board, settings, tokens, sessions): shown to nobody else."""
+    return record.subject.startswith(_PRIVATE)
 
 
 def cloudevent(record: Record) -> dict[str, Any]:

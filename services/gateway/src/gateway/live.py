@@ -22,7 +22,7 @@ from gateway.boards.activity import entry
 from gateway.boards.board import Json, merge_patch
 from gateway.boards.fold import Boards
 from gateway.derived import Derived
-from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame
+from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame, is_private
 from gateway.ids import EventId
 
 STATE_TOPICS = ("queue", "presets", "models", "templates", "featured", "resources", *derived.TOPICS)
@@ -252,7 +252,7 @@ class Live:
                 body = encode(data)
                 frames.append(("activity", frame("activity", body, str(at))))
                 frames.append((BOTH_LOGS, frame("activity", body, str(at._replace(event_due=True)))))
-            if events:
+            if events and not is_private(record):
                 frames.append(("events", frame("event", encode(cloudevent(record)), str(at))))
         return frames
 

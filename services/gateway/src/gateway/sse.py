@@ -18,7 +18,7 @@ from modeldeck_events.store import EventStore, Record
 from gateway import ids
 from gateway.asgi import SECURITY_HEADERS, Receive, Scope, Send, header
 from gateway.boards import activity
-from gateway.frames import chunk, cloudevent, encode, frame
+from gateway.frames import chunk, cloudevent, encode, frame, is_private
 from gateway.ids import EventId
 from gateway.live import HEARTBEAT_S, LOG_TOPICS, STATE_TOPICS, TOPICS, Live
 from gateway.problems import ProblemError, away, not_ready
@@ -235,7 +235,7 @@ class StreamEndpoint:
             data = activity.entry(record, self._live.boards.activity.named)
             if data is not None:
                 frames.append(frame("activity", encode(data), str(at._replace(event_due=both))))
-        if "events" in request.topics:
+        if "events" in request.topics and not is_private(record):
             frames.append(frame("event", encode(cloudevent(record)), str(at)))
         return frames
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from gateway.context import ReadyDep, json_answer, read_answer
-from gateway.frames import cloudevent
+from gateway.context import PrincipalDep, ReadyDep, json_answer, read_answer
+from gateway.frames import cloudevent, is_private
 from gateway.ids import EventId
 from gateway.live import STATE_TOPICS
 from gateway.past import ViewDep
@@ -122,18 +122,21 @@ async def state(request: Request, view: ViewDep, topics: Annotated[str, Query(ma
 @router.get("/events", response_model=EventPage)
 async def events(
     gateway: ReadyDep,
+    principal: PrincipalDep,
     after: AfterSeq = 0,
     type: Annotated[str, Query(max_length=200, description="only this CloudEvents type")] = "",  # noqa: A002
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """Return the facts after a position of the log, in order."""
+    """Return the facts after a position of the log, in order; those about users only to who may do everything."""
+    everything = principal.may("admin")
     horizon = gateway.live.position.seq
     found: list[dict[str, Any]] = []
     position = after
     for _ in range(_MAX_PAGES):
         size = _PAGE if type else limit + 1
         records = await gateway.store.read(after=position, limit=size)
-        wanted = [record for record in records if not type or record.type == type]
+        seen = (record for record in records if everything or not is_private(record))
+        wanted = [record for record in seen if not type or record.type == type]
         taken = wanted[: limit - len(found)]
         found += [cloudevent(record) for record in taken]
         if len(taken) < len(wanted):
