@@ -1,5 +1,6 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { Icon, type IconName } from "./icons";
+import { Button } from "./ui";
 
 export type ToastType = "success" | "error" | "warning" | "info";
 
@@ -8,6 +9,8 @@ export interface Toast {
   type: ToastType;
   title: string;
   message: string;
+  /** What can be done about it, such as taking it back. */
+  action?: { label: string; run: () => void };
 }
 
 const SHOWN_MS = 5_000;
@@ -79,6 +82,16 @@ function Item({ toast }: { toast: Toast }) {
       <div>
         <strong>{toast.title}</strong>
         <p>{toast.message}</p>
+        {toast.action && (
+          <Button
+            onClick={() => {
+              toast.action?.run();
+              setLeaving(true);
+            }}
+          >
+            {toast.action.label}
+          </Button>
+        )}
       </div>
       <button type="button" className="icon" aria-label={`Dismiss: ${toast.title}`} onClick={() => setLeaving(true)}>
         <Icon name="close" />

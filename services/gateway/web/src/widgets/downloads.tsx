@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { cancel, move, pause, pauseQueue, resume, useCommand, type DownloadRef } from "../api/commands";
 import { useNow, useTopic } from "../api/useLive";
 import type { ActiveItem, QueuedItem, QueueTopic } from "../api/types";
@@ -85,7 +85,14 @@ function Status({ status }: { status: string }) {
   return <Badge tone={tone}>{label}</Badge>;
 }
 
-function Active({ item, onCancel }: { item: ActiveItem; onCancel: () => void }) {
+interface ActiveProps {
+  item: ActiveItem;
+  onCancel: () => void;
+  children?: ReactNode;
+}
+
+/** A running download and its buttons. */
+export function Active({ item, onCancel, children }: ActiveProps) {
   const { run } = useCommand();
   const stopped = item.status === "paused" || item.status === "queued";
   const amount = [
@@ -121,6 +128,7 @@ function Active({ item, onCancel }: { item: ActiveItem; onCancel: () => void }) 
           Cancel
         </Button>
       </div>
+      {children}
     </li>
   );
 }
@@ -167,17 +175,29 @@ interface WaitingProps {
   /** Something is being downloaded right now. */
   busy: boolean;
   onCancel: () => void;
+  /** Told where a button has moved it, as an index. */
+  onMoved?: (to: number) => void;
+  /** Instead of its number: what it is dragged by. */
+  handle?: ReactNode;
+  children?: ReactNode;
 }
 
-function Waiting({ item, index, list, busy, onCancel }: WaitingProps) {
+/** A download that waits for its turn; the buttons move it. */
+export function Waiting({ item, index, list, busy, onCancel, onMoved, handle, children }: WaitingProps) {
   const { run } = useCommand();
   const paused = item.status === "paused";
+  const moveTo = (to: number) => {
+    run(move(item, list, to));
+    onMoved?.(to);
+  };
   const kept = item.downloaded_bytes ? `${bytes(item.downloaded_bytes)} of ` : "";
   return (
-    <li className="queued">
-      <span className="position" aria-hidden="true">
-        {index + 1}
-      </span>
+    <li className="queued" data-tile={handle ? item.download_id : undefined}>
+      {handle ?? (
+        <span className="position" aria-hidden="true">
+          {index + 1}
+        </span>
+      )}
       <div className="what">
         <div className="line">
           <h4 className="name">{item.name}</h4>
@@ -190,13 +210,13 @@ function Waiting({ item, index, list, busy, onCancel }: WaitingProps) {
         {item.error && <p className="reason">{item.error}</p>}
       </div>
       <div className="buttons">
-        <Button icon="top" label={`Move ${item.name} to the top`} disabled={index === 0} onClick={() => run(move(item, list, 0))} />
-        <Button icon="chevronUp" label={`Move ${item.name} up`} disabled={index === 0} onClick={() => run(move(item, list, index - 1))} />
+        <Button icon="top" label={`Move ${item.name} to the top`} disabled={index === 0} onClick={() => moveTo(0)} />
+        <Button icon="chevronUp" label={`Move ${item.name} up`} disabled={index === 0} onClick={() => moveTo(index - 1)} />
         <Button
           icon="chevronDown"
           label={`Move ${item.name} down`}
           disabled={index === list.length - 1}
-          onClick={() => run(move(item, list, index + 1))}
+          onClick={() => moveTo(index + 1)}
         />
         {paused ? (
           <Button icon="play" label={`Resume ${item.name}`} onClick={() => run(resume(item))} />
@@ -205,6 +225,7 @@ function Waiting({ item, index, list, busy, onCancel }: WaitingProps) {
         )}
         <Button icon="close" label={`Cancel ${item.name}`} onClick={onCancel} />
       </div>
+      {children}
     </li>
   );
 }
