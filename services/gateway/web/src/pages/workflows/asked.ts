@@ -13,6 +13,8 @@ export type Choices = Readonly<Record<string, string>>;
 /** Something that misses files, and how it gets them. */
 export interface Installable {
   key: readonly string[];
+  /** Whether a person can decide what the plan leaves open; a lock file names exact bytes, so nothing is open. */
+  takesChoices: boolean;
   plan: () => Promise<WorkflowPlan>;
   install: (choices: Choices) => Promise<Installation>;
 }
@@ -24,6 +26,7 @@ export function ofTemplate(template_id: string): Installable {
   const params = { path: { template_id } };
   return {
     key: ["plan", "template", template_id],
+    takesChoices: true,
     plan: () => answer(api.GET("/api/v1/workflows/templates/{template_id}/plan", { params })),
     install: (choices) => answer(api.POST("/api/v1/workflows/templates/{template_id}/install-missing", { params, body: { choices } })),
   };
@@ -33,6 +36,7 @@ export function ofWorkflow(id: string, workflow: object): Installable {
   const body = workflow as Foreign;
   return {
     key: ["plan", "workflow", id],
+    takesChoices: true,
     plan: () => answer(api.POST("/api/v1/workflows/plan", { body })),
     install: async (choices) => {
       await choose(choices);
@@ -45,6 +49,7 @@ export function ofLock(id: string, lock: object): Installable {
   const body = lock as Foreign;
   return {
     key: ["plan", "lock", id],
+    takesChoices: false,
     plan: () => answer(api.POST("/api/v1/workflows/lock/plan", { body })),
     install: () => answer(api.POST("/api/v1/workflows/lock/install", { body })),
   };

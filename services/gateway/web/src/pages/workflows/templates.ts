@@ -21,7 +21,8 @@ const FITS: Record<Filter, (template: Template) => boolean> = {
 };
 
 /** One file that a workflow names, however many of its nodes name it. */
-export interface Needed extends Omit<Reference, "node_type" | "input_name"> {
+export interface Needed
+  extends Pick<Reference, "path" | "directory" | "filename" | "status" | "active" | "form" | "url" | "found_at" | "candidates"> {
   uses: { node_type: string; input_name: string; active: boolean }[];
 }
 
@@ -82,7 +83,10 @@ export interface Group {
   templates: Template[];
 }
 
-/** The templates that fit, by their root; each word of the text has to be in its name or in one of its files. */
+/**
+ * The templates that fit, by their root; each word of the text has to be in its name or in one of its files. Small roots
+ * come first: a person's own workflows shall not lie below a library of hundreds.
+ */
 export function grouped(all: readonly Template[], { text, filter, sort }: Wanted): Group[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map<string, Template[]>();
@@ -92,7 +96,9 @@ export function grouped(all: readonly Template[], { text, filter, sort }: Wanted
     if (group) group.push(template);
     else groups.set(template.root, [template]);
   }
-  return [...groups].sort(([a], [b]) => byText(a, b)).map(([root, templates]) => ({ root, templates: templates.sort(SORTS[sort]) }));
+  const sizes = new Map<string, number>();
+  for (const { root } of all) sizes.set(root, (sizes.get(root) ?? 0) + 1);
+  return [...groups].sort(([a], [b]) => (sizes.get(a) ?? 0) - (sizes.get(b) ?? 0) || byText(a, b)).map(([root, templates]) => ({ root, templates: templates.sort(SORTS[sort]) }));
 }
 
 export function counted(all: readonly Template[]): Record<Filter, number> {
