@@ -54,7 +54,7 @@ async def _ours(listener: socket.socket) -> Publish:
     streams = StreamEndpoint(live, store)
     front = Front(
         host_check=HostCheck("127.0.0.1", loopback=True),
-        auth=Authenticator(mode="token", token=TOKEN, cookies=Cookies(TOKEN, port=0)),
+        auth=Authenticator(mode="token", token=TOKEN, cookies=Cookies(TOKEN)),
         dashboard=Dashboard(dist_folder()),
         live=live,
         answers={"/queue": Answer(live.topics["queue"], queue_object), "/constant": _constant(live)},

@@ -122,7 +122,7 @@ def cookie(set_cookie: bytes) -> bytes:
 
 
 def test_an_issuers_cookie_says_who_and_what_and_cannot_be_changed() -> None:
-    cookies = Cookies("secret", port=1, issuer="a")
+    cookies = Cookies("secret", issuer="a")
     reader = Principal("oidc:ana", "", rights=frozenset({"read"}), display_name="Ana Ä")
     raw = cookie(cookies.start_for(reader))
     found = cookies.read(raw)
@@ -134,20 +134,20 @@ def test_an_issuers_cookie_says_who_and_what_and_cannot_be_changed() -> None:
     more = base64.urlsafe_b64encode(json.dumps(["oidc:ana", "", ["admin"]]).encode()).decode().rstrip("=")
     for forged in (f"{expires}.{session}.{more}.{signature}", f"{expires}.{session}.{signature}"):
         assert cookies.read(f"{name}={forged}".encode()) is None
-    for other in (Cookies("secret", port=1), Cookies("secret", port=1, issuer="b"), Cookies("x", port=1, issuer="a")):
+    for other in (Cookies("secret"), Cookies("secret", issuer="b"), Cookies("x", issuer="a")):
         assert other.read(raw) is None
 
 
 def test_cookies_are_secure_where_browsers_come_over_tls() -> None:
-    cookies = Cookies("secret", port=1, issuer="a", secure=True)
+    cookies = Cookies("secret", issuer="a", secure=True)
     for value in (cookies.start(), cookies.start_for(Principal("x", "")), cookies.start_login("x"), cookies.removal()):
         assert b"; Secure" in value
-    assert b"Secure" not in Cookies("secret", port=1).start()
+    assert b"Secure" not in Cookies("secret").start()
 
 
 def test_a_sign_in_ends_after_ten_minutes_and_its_secrets_are_its_own() -> None:
     now = [1000.0]
-    cookies = Cookies("secret", port=1, issuer="a", now=lambda: now[0])
+    cookies = Cookies("secret", issuer="a", now=lambda: now[0])
     raw = cookie(cookies.start_login("random.text"))
     assert cookies.login(raw) == "random.text"
     assert cookies.login(raw[:-1] + b"!") is None

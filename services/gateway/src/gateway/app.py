@@ -71,7 +71,6 @@ class App:
         token = "" if settings.auth == "none" else load_token(settings.data_dir, secret_of(settings.token))
         cookies = Cookies(
             token,
-            port=listener.getsockname()[1],
             issuer=settings.issuer_key,
             secure=settings.public_url.startswith("https:"),
         )

@@ -34,18 +34,22 @@ class _Who(msgspec.Struct, array_like=True):
 
 
 class Cookies:
-    """Writes and reads cookies. `port` keeps those of several gateways on a host apart; `issuer` is text that differs
-    for each configuration of an issuer, empty without one; `secure` when browsers come over TLS.
+    """Writes and reads cookies. `issuer` is text that differs for each configuration of an issuer, empty without one;
+    `secure` when browsers come over TLS.
+
+    The cookies' names hold a mark of the token: browsers send the cookies of a host to all its ports, and several
+    gateways there keep apart, while those that share the token, behind one address, take each other's.
     """
 
     def __init__(
-        self, token: str, *, port: int, issuer: str = "", secure: bool = False, now: Callable[[], float] = time.time
+        self, token: str, *, issuer: str = "", secure: bool = False, now: Callable[[], float] = time.time
     ) -> None:
         self._key = hmac.digest(token.encode(), b"modeldeck session v1", "sha256")
         self._user_key = hmac.digest(self._key, issuer.encode(), "sha256") if issuer else b""
         self._login_key = hmac.digest(self._key, b"login" + issuer.encode(), "sha256")
-        self.session_name = f"modeldeck_session_{port}"
-        self.login_name = f"modeldeck_login_{port}"
+        mark = hmac.digest(self._key, b"name", "sha256").hex()[:8]
+        self.session_name = f"modeldeck_session_{mark}"
+        self.login_name = f"modeldeck_login_{mark}"
         self._secure = "; Secure" if secure else ""
         self._now = now
         self._good: OrderedDict[bytes, Principal] = OrderedDict()

@@ -14,7 +14,12 @@ _ETAG = {"ETag": {"description": "of this answer; send it as If-None-Match", "sc
 _CREDENTIALS: list[Json] = [{"token": []}, {"cookie": []}]
 _SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "description": "the local token, or one made for an application"},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": "modeldeck_session_8420", "description": "of the browser"},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "modeldeck_session",
+        "description": "of the browser; a mark of the gateway follows the name",
+    },
 }
 _OPEN = frozenset(
     {
