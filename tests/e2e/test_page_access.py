@@ -5,6 +5,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import expect
 
+from tests.e2e.studio_day import publish_day
 from tests.e2e.visitor import Visitor
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
@@ -38,6 +39,42 @@ async def test_signing_in(visitor: Visitor, scheme: Scheme, width: int) -> None:
 
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("scheme", SCHEMES)
+async def test_an_empty_board_and_its_arranging(visitor: Visitor, scheme: Scheme, width: int) -> None:
+    await visitor.sign_in()
+    await _show(visitor, scheme, width)
+    page = visitor.page
+    await expect(page.get_by_role("meter").first).to_be_visible()
+    assert await visitor.flaws() == []
+    await page.get_by_role("button", name="Arrange").click()
+    await page.get_by_role("button", name="Hide: Workspace").click()
+    await expect(page.get_by_role("button", name="Show Workspace")).to_be_visible()
+    assert await visitor.flaws() == []
+    assert await visitor.overflow_px() <= 0
+    if width == 360:
+        assert await visitor.small_targets() == []
+    await page.get_by_role("button", name="Reset", exact=True).click()
+    await page.get_by_role("button", name="Done").click()
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_dialogs(visitor: Visitor, scheme: Scheme, width: int) -> None:
+    await visitor.sign_in()
+    await _show(visitor, scheme, width)
+    page = visitor.page
+    await page.get_by_role("button", name="Details of").first.click()
+    await expect(page.get_by_role("dialog").get_by_role("listitem").first).to_be_visible()
+    assert await visitor.flaws() == []
+    assert await visitor.overflow_px() <= 0
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("button", name="Details of").first).to_be_focused()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    assert await visitor.flaws() == []
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize("scheme", SCHEMES)
 async def test_a_busy_page(visitor: Visitor, scheme: Scheme, width: int) -> None:
     await visitor.sign_in()
     await _show(visitor, scheme, width)
@@ -49,6 +86,8 @@ async def test_a_busy_page(visitor: Visitor, scheme: Scheme, width: int) -> None
         for preset_id in wanted:
             answer = await client.post(f"/api/v1/presets/{preset_id}/install")
             assert answer.status_code == 200, answer.text
+    await publish_day(visitor.product)
+    await expect(visitor.section("Project progress")).to_contain_text("Harbour lights")
     queue = visitor.section("Download queue")
     await expect(queue.get_by_role("progressbar").first).to_be_visible()
     await _settled(visitor)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from tests.e2e.studio_day import publish_day
 from tests.e2e.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -17,7 +18,8 @@ SIZES = {"": (1280, 1100), "-360": (360, 800)}
 
 
 async def busy(visitor: Visitor) -> None:
-    """One preset installed, one on its way, one waiting."""
+    """One preset installed, one on its way, one waiting, beside a day's work of a studio."""
+    await publish_day(visitor.product)
     async with visitor.product.client() as http:
         await http.patch("/api/v1/downloads/settings", json={"bandwidth_limit": None, "paused": False})
         await http.post("/api/v1/presets/SD15_BASE/install")

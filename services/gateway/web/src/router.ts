@@ -5,6 +5,7 @@ import { useSyncExternalStore } from "react";
  * loading the document again. `?query` and `#hash` are the page's own.
  */
 const MOVED = "modeldeck:moved";
+let visits = 0;
 
 function subscribe(listener: () => void): () => void {
   addEventListener("popstate", listener);
@@ -23,6 +24,11 @@ export function pathOf(pathname: string): string {
 
 export function usePath(): string {
   return useSyncExternalStore(subscribe, () => pathOf(location.pathname));
+}
+
+/** Changes when a link leads to where one is already: that is a wish to be at its beginning. */
+export function useVisits(): number {
+  return useSyncExternalStore(subscribe, () => visits);
 }
 
 /** The address's query, kept up to date. */
@@ -49,6 +55,10 @@ export function takeLinks(isPage: (path: string) => boolean): () => void {
     if (to.origin !== location.origin || !isPage(pathOf(to.pathname)) || (here && to.hash)) return;
     event.preventDefault();
     if (!here) navigate(to.pathname + to.search + to.hash);
+    else {
+      visits += 1;
+      dispatchEvent(new Event(MOVED));
+    }
   };
   document.addEventListener("click", onClick);
   return () => document.removeEventListener("click", onClick);

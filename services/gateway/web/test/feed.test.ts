@@ -84,6 +84,22 @@ describe("a stream", () => {
     expect(feed.status.phase).toBe("live");
   });
 
+  it("follows what is wanted: more at once, less when it opens again", async () => {
+    latest().begin();
+    feed.want(["queue"]);
+    expect(sources).toHaveLength(1);
+    latest().send("delta", { topic: "resources", data: { cpu_percent: 4 } }, "e1-6");
+    expect(feed.topics.get("resources")?.data).toEqual({ cpu_percent: 4 });
+    feed.want(["queue", "stats"]);
+    expect(latest().url).toBe("/api/v1/stream?topics=queue,stats,activity&last_event_id=e1-6");
+    expect(sources[0]?.closed).toBe(true);
+    expect(feed.status.phase).toBe("live");
+    expect([...feed.topics.keys()]).toEqual(["queue"]);
+    latest().send("hello", { heartbeat_s: 1, resumed: true });
+    latest().send("delta", { topic: "presets", data: {} });
+    expect(latest().closed).toBe(false);
+  });
+
   it("keeps the merged state for whoever joins later", () => {
     latest().begin();
     latest().send("delta", { topic: "queue", data: { active: { d: { progress: 5 } } } }, "e1-6");

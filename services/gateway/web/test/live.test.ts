@@ -32,6 +32,35 @@ describe("the store", () => {
     expect(store.view().topics.resources).toBeUndefined();
   });
 
+  it("tells what is followed, in one message, and forgets what nobody follows for a while", async () => {
+    const told: (readonly string[])[] = [];
+    store.onWanted((topics) => told.push(topics));
+    const ends = [store.follow("queue"), store.follow("stats"), store.follow("queue")];
+    await vi.advanceTimersByTimeAsync(10);
+    expect(told).toEqual([["queue", "stats"]]);
+    ends[0]?.();
+    ends[1]?.();
+    const again = store.follow("stats");
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(told).toHaveLength(1);
+    again();
+    ends[2]?.();
+    ends[2]?.();
+    expect(store.view().topics.queue).toBeDefined();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(store.view().topics.queue).toBeUndefined();
+    expect(told.at(-1)).toEqual([]);
+  });
+
+  it("reads earlier entries again instead of leaving a hole between them and the newest", () => {
+    const { generation } = store.view();
+    for (let id = 0; id < 101; id += 1) {
+      store.apply({ kind: "entry", entry: { id: `${id}`, type: "download", title: "t", timestamp: "2026-01-01T00:00:00Z" } });
+    }
+    expect(store.view().entries.map(({ id }) => id)).toEqual(["100"]);
+    expect(store.view().generation).toBe(generation + 1);
+  });
+
   it("shows an entry that comes twice once, newest first", () => {
     const entry = { type: "download", title: "t", timestamp: "2026-01-01T00:00:00Z" };
     for (const id of ["1", "2", "1"]) store.apply({ kind: "entry", entry: { ...entry, id } });

@@ -29,11 +29,17 @@ export default function Arranging({ tiles, isDefault, onArrange, onDraft, onRese
     keep.current = undefined;
   }, [tiles]);
   useEffect(() => frame.current?.querySelector<HTMLElement>("[data-do=done]")?.focus(), []);
+  // The next key may come before what the last one changed is drawn.
+  const latest = useRef(tiles);
+  useLayoutEffect(() => {
+    latest.current = tiles;
+  }, [tiles]);
   const hidden = widgets.filter(({ id }) => !tiles.some(({ widget }) => widget === id));
 
   const change = (next: readonly Tile[], announcement: string, focus: string) => {
     keep.current = focus;
     say(announcement);
+    latest.current = next;
     onArrange(next);
   };
   const drop = (next: readonly Tile[], announcement: string) => {
@@ -41,21 +47,25 @@ export default function Arranging({ tiles, isDefault, onArrange, onDraft, onRese
     say(announcement);
     if (next !== tiles) onArrange(next);
   };
-  const move = (tile: Tile, to: number, what: string) => {
-    const place = `place ${to + 1} of ${tiles.length}`;
-    change(moved(tiles, tile.widget, to), `${titleOf(tile.widget)}: ${place}.`, `[data-tile="${tile.widget}"] [data-do=${what}]`);
+  const move = (tile: Tile, by: number, what: string) => {
+    const before = latest.current;
+    const next = moved(before, tile.widget, before.findIndex(({ widget }) => widget === tile.widget) + by);
+    const place = `place ${next.findIndex(({ widget }) => widget === tile.widget) + 1} of ${next.length}`;
+    change(next, `${titleOf(tile.widget)}: ${place}.`, `[data-tile="${tile.widget}"] [data-do=${what}]`);
   };
-  const resize = (tile: Tile, size: Partial<Tile>, what: string) => {
-    const next = { ...tile, ...size };
-    const words = `${titleOf(tile.widget)}: ${next.w} of ${COLUMNS} columns wide, ${rows(next.h)} high.`;
-    change(resized(tiles, tile.widget, size), words, `[data-tile="${tile.widget}"] [data-do=${what}]`);
+  const resize = ({ widget: id }: Tile, side: "w" | "h", by: number, what: string) => {
+    const before = latest.current.find(({ widget }) => widget === id);
+    if (!before) return;
+    const next = resized(latest.current, id, { [side]: before[side] + by });
+    const { w, h } = next.find(({ widget }) => widget === id) ?? before;
+    change(next, `${titleOf(id)}: ${w} of ${COLUMNS} columns wide, ${rows(h)} high.`, `[data-tile="${id}"] [data-do=${what}]`);
   };
-  const hide = ({ widget }: Tile) => change(without(tiles, widget), `${titleOf(widget)} is hidden.`, `[data-show="${widget}"]`);
+  const hide = ({ widget }: Tile) => change(without(latest.current, widget), `${titleOf(widget)} is hidden.`, `[data-show="${widget}"]`);
   const show = (id: string) => {
     const added = known.find(({ widget }) => widget === id);
     if (!added) return;
     const { widget, w, h } = added;
-    change([...tiles, { widget, w, h }], `${titleOf(id)} is shown, at the end.`, `[data-tile="${id}"] [data-do=earlier]`);
+    change([...without(latest.current, widget), { widget, w, h }], `${titleOf(id)} is shown, at the end.`, `[data-tile="${id}"] [data-do=earlier]`);
   };
 
   const tools = (tile: Tile, index: number) => {
@@ -94,12 +104,12 @@ export default function Arranging({ tiles, isDefault, onArrange, onDraft, onRese
           </span>
           {widgetOf(tile.widget)?.appears && <small className="muted">{widgetOf(tile.widget)?.appears}</small>}
           <span className="tool-buttons">
-            {tool("earlier", "arrowLeft", "Move earlier", index > 0, () => move(tile, index - 1, "earlier"))}
-            {tool("later", "arrowRight", "Move later", index < tiles.length - 1, () => move(tile, index + 1, "later"))}
-            {tool("narrower", "narrower", "Make narrower", tile.w > 1, () => resize(tile, { w: tile.w - 1 }, "narrower"))}
-            {tool("wider", "wider", "Make wider", tile.w < COLUMNS, () => resize(tile, { w: tile.w + 1 }, "wider"))}
-            {tool("shorter", "shorter", "Make shorter", tile.h > 1, () => resize(tile, { h: tile.h - 1 }, "shorter"))}
-            {tool("taller", "taller", "Make taller", tile.h < MAX_ROWS, () => resize(tile, { h: tile.h + 1 }, "taller"))}
+            {tool("earlier", "arrowLeft", "Move earlier", index > 0, () => move(tile, -1, "earlier"))}
+            {tool("later", "arrowRight", "Move later", index < tiles.length - 1, () => move(tile, 1, "later"))}
+            {tool("narrower", "narrower", "Make narrower", tile.w > 1, () => resize(tile, "w", -1, "narrower"))}
+            {tool("wider", "wider", "Make wider", tile.w < COLUMNS, () => resize(tile, "w", 1, "wider"))}
+            {tool("shorter", "shorter", "Make shorter", tile.h > 1, () => resize(tile, "h", -1, "shorter"))}
+            {tool("taller", "taller", "Make taller", tile.h < MAX_ROWS, () => resize(tile, "h", 1, "taller"))}
             {tool("hide", "hide", "Hide", true, () => hide(tile))}
           </span>
         </div>

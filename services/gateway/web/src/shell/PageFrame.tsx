@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ComponentType } from "react";
 import Home from "../pages/Home";
 import { pageAt, pages, type Page } from "../pages/paths";
+import { useVisits } from "../router";
 import { Boundary, Empty, Loading } from "../ui";
 
 /** What was fetched once is there at once the next time. */
@@ -19,15 +20,16 @@ export function PageFrame({ path }: { path: string }) {
   const page = pageAt(path);
   const main = useRef<HTMLElement>(null);
   const [attempt, setAttempt] = useState(0);
-  const shown = useRef(path);
+  const visit = `${path} ${useVisits()}`;
+  const shown = useRef(visit);
   const Component = useMemo(() => page && componentOf(page, attempt), [page, attempt]);
   useEffect(() => {
-    if (shown.current === path) return;
-    shown.current = path;
+    if (shown.current === visit) return;
+    shown.current = visit;
     scrollTo(0, 0);
     if (main.current) main.current.dataset["moved"] = "";
     main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
-  }, [path]);
+  }, [visit]);
   return (
     <main id="main" ref={main} tabIndex={-1} className="main">
       {!page || !Component ? (
