@@ -19,7 +19,7 @@ from modeldeck_events.errors import UnavailableError
 from modeldeck_events.templates import MAX_WORKFLOW_BYTES
 from starlette.exceptions import HTTPException
 
-from gateway import traffic
+from gateway import own_writes, traffic
 from gateway.asgi import (
     JSON,
     SECURITY_HEADERS,
@@ -128,7 +128,9 @@ class Front:
         check(principal, need)
         if scope["method"] not in SAFE_METHODS:
             self._take_turn(principal, path)
+            send = own_writes.telling(send, self._live, with_cookie=principal.by_cookie)
         elif scope["method"] == "GET":
+            await own_writes.catch_up(scope, self._live)
             ready = self._answers.get(path)
             if ready is not None and not scope["query_string"]:
                 return await self._ready_bytes(scope, send, ready)
