@@ -6,7 +6,7 @@ import { bytes, fileName } from "../../format";
 import { DrawerFoot } from "../../parts/Drawer";
 import { sourceOf, State } from "../../state";
 import { Badge, Button } from "../../ui";
-import { isUrl, type Choices, type Installable, type Installation, type PlanFile, type Source, type WorkflowPlan } from "./asked";
+import { isUrl, patiently, type Choices, type Installable, type Installation, type PlanFile, type Source, type WorkflowPlan } from "./asked";
 import { hostOf } from "./FileList";
 import { files as countFiles } from "./templates";
 
@@ -21,7 +21,7 @@ interface InstallPlanProps {
 export function InstallPlan({ of, back = "Back", onBack, onDone }: InstallPlanProps) {
   const { connection } = useLiveContext();
   const [choices, setChoices] = useState<Choices>({});
-  const plan = useQuery({ queryKey: of.key, queryFn: of.plan, retry: false, staleTime: 0, gcTime: 0, refetchOnReconnect: false });
+  const plan = useQuery({ queryKey: of.key, queryFn: of.plan, ...patiently, staleTime: 0, gcTime: 0, refetchOnReconnect: false });
   const install = useMutation({
     mutationFn: () => of.install(valid(choices)),
     onSuccess: onDone,
@@ -35,6 +35,7 @@ export function InstallPlan({ of, back = "Back", onBack, onDone }: InstallPlanPr
   const todo = plan.data?.files.filter((file) => isDecided(file, choices)) ?? [];
   return (
     <>
+      {plan.isPending && plan.failureReason && <p role="status">{plan.failureReason.message} Waiting…</p>}
       <State
         of={sourceOf(plan)}
         what="the plan"

@@ -5,7 +5,7 @@ import { useNow } from "../../api/useLive";
 import { ago, bytes } from "../../format";
 import { Drawer, DrawerFoot } from "../../parts/Drawer";
 import { Badge, Button } from "../../ui";
-import { lockOf, ofTemplate, type Installation } from "./asked";
+import { lockOf, ofTemplate, patiently, type Installation } from "./asked";
 import { FileList } from "./FileList";
 import { InstallPlan } from "./InstallPlan";
 import { useInFlight } from "./inFlight";
@@ -27,6 +27,7 @@ export function TemplateDrawer({ template, onClose }: { template: Template; onCl
     onError: (error) => {
       if (!(error instanceof ApiError)) throw error;
     },
+    ...patiently,
     networkMode: "always",
   });
   const waiting = missingFiles(template).filter((path) => !flying(path));
@@ -47,9 +48,9 @@ export function TemplateDrawer({ template, onClose }: { template: Template; onCl
           {outcome && !(template.compatible && outcome.unresolved.length > 0) && <Outcome of={outcome} />}
           <FileList references={references} flying={flying} />
           <DrawerFoot>
-            {lock.error && (
-              <p className="reason" role="alert">
-                {lock.error.message}
+            {(lock.error ?? lock.failureReason) && (
+              <p className={lock.error ? "reason" : "muted"} role={lock.error ? "alert" : "status"}>
+                {(lock.error ?? lock.failureReason)?.message} {lock.isPending && "Waiting…"}
               </p>
             )}
             {template.compatible && references.length > 0 && (

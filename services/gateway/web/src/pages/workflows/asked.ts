@@ -1,4 +1,4 @@
-import { answer, api } from "../../api/client";
+import { answer, api, ApiError } from "../../api/client";
 import type { components } from "../../api/schema";
 
 type Stated = components["schemas"];
@@ -6,6 +6,19 @@ export type WorkflowPlan = Stated["WorkflowPlan"];
 export type Installation = Stated["Installation"];
 export type PlanFile = Stated["MissingFile"];
 export type Source = Stated["MissingSource"];
+
+/**
+ * Files that have just come are hashed in the background, and a lock file needs their hashes: then the catalog answers
+ * 503 and has to be asked again.
+ */
+export const patiently = {
+  retry: (failures: number, error: Error) => failures < 40 && isBusy(error),
+  retryDelay: (failures: number) => Math.min(8_000, 1_000 * 2 ** failures),
+};
+
+function isBusy(error: Error | null): boolean {
+  return error instanceof ApiError && error.status === 503;
+}
 
 /** What a person decided, by path: a file that is there and is to be linked, or a URL. */
 export type Choices = Readonly<Record<string, string>>;
