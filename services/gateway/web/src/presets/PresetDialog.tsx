@@ -37,7 +37,7 @@ export default function PresetDialog({ preset, onClose }: { preset: Preset; onCl
               <li key={path}>
                 <code>{path}</code>
                 <span className="muted">{size == null ? "size unknown" : bytes(size)}</span>
-                <Badge tone={installed ? "ok" : "idle"}>{installed ? "there" : "missing"}</Badge>
+                <Badge tone={installed ? "ok" : "idle"}>{installed ? "On the disk" : "Not there yet"}</Badge>
               </li>
             ))}
           </ul>
