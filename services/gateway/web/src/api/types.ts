@@ -166,6 +166,8 @@ export interface ModelsTopic {
   models: Record<string, Stated["ModelFile"]>;
   storage: Stated["StorageReport"];
   total: number;
+  /** What was deleted on request, by path; the last one last. */
+  deleted?: Record<string, Stated["DeletedModel"]>;
 }
 
 export interface Topics {
@@ -193,6 +195,8 @@ export interface ActivityEntry {
   subtitle?: string | null;
   timestamp: string;
   link?: string | null;
+  download_id?: string | null;
+  project_id?: string | null;
 }
 
 type Stated = components["schemas"];

@@ -1,5 +1,5 @@
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { answer, api, ApiError } from "../api/client";
 import { clearActivity, useCommand } from "../api/commands";
 import type { ActivityEntry } from "../api/types";
@@ -14,7 +14,7 @@ import { Badge, Button, Section, type Tone } from "../ui";
 const PAGE = 50;
 
 /** As the server takes them (C-06); a download is of the category job. */
-const CATEGORIES: readonly [category: string, label: string][] = [
+export const CATEGORIES: readonly [category: string, label: string][] = [
   ["", "Everything"],
   ["job", "Jobs"],
   ["download", "Downloads"],
@@ -45,19 +45,36 @@ function iconOf({ type, status }: ActivityEntry): IconName {
   return ICONS[status ?? ""] ?? ICONS[type] ?? "activity";
 }
 
-function useFeed(category: string) {
+export interface Wanted {
+  category: string;
+  project?: string;
+  /** A moment of the past: then nothing live is shown. */
+  at?: string | undefined;
+}
+
+/** The log as far as it was read, with what came live on top. */
+export function useFeed({ category, project = "", at }: Wanted) {
   const live = useLive((state) => state.entries);
   const generation = useLive((state) => state.generation);
   const before = useInfiniteQuery({
-    queryKey: ["activity", generation, category],
+    queryKey: ["activity", generation, category, project, at],
     queryFn: ({ pageParam: cursor }) =>
-      answer(api.GET("/api/v1/activity", { params: { query: { limit: PAGE, ...(category && { category }), ...(cursor && { cursor }) } } })),
+      answer(
+        api.GET("/api/v1/activity", {
+          params: {
+            query: { limit: PAGE, ...(category && { category }), ...(project && { project_id: project }), ...(cursor && { cursor }), ...(at && { at }) },
+          },
+        }),
+      ),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
-    retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status === 401),
+    retry: (count, error) => count < 2 && !(error instanceof ApiError && [401, 422].includes(error.status)),
   });
-  const fits = (entry: ActivityEntry) => category === "" || entry.category === category || entry.type === category;
+  const fits = (entry: ActivityEntry) =>
+    at === undefined &&
+    (category === "" || entry.category === category || entry.type === category) &&
+    (project === "" || entry.project_id === project);
   const rows = merged(live.filter(fits), before.data?.pages.flatMap(({ activities }) => activities) ?? []);
   return { before, rows };
 }
@@ -67,7 +84,7 @@ function Activity() {
   const { run, pending } = useCommand("activity");
   const now = useNow(30_000);
   const [category, setCategory] = useState("");
-  const { before, rows } = useFeed(category);
+  const { before, rows } = useFeed({ category });
   const known = before.data || rows.length > 0 ? rows : undefined;
   return (
     <Section
@@ -104,7 +121,7 @@ function Activity() {
         {(list) => (
           <ol className="feed">
             {list.map((entry) => (
-              <Row key={entry.id} entry={entry} now={now} />
+              <EntryRow key={entry.id} entry={entry} now={now} />
             ))}
           </ol>
         )}
@@ -115,7 +132,7 @@ function Activity() {
 }
 
 /** Loads more by itself once it comes into sight. */
-function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
+export function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
   const place = useRef<HTMLDivElement>(null);
   const latest = useRef(onMore);
   latest.current = onMore;
@@ -134,7 +151,8 @@ function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
   );
 }
 
-function Row({ entry, now }: { entry: ActivityEntry; now: number }) {
+/** One entry; what belongs to it besides comes after its words. */
+export function EntryRow({ entry, now, children }: { entry: ActivityEntry; now: number; children?: ReactNode }) {
   const { title, subtitle, status, timestamp } = entry;
   const href = reachable(entry.link);
   const tone = TONES[status ?? ""] ?? "idle";
@@ -161,6 +179,7 @@ function Row({ entry, now }: { entry: ActivityEntry; now: number }) {
           </time>
         </p>
       </div>
+      {children}
     </li>
   );
 }
