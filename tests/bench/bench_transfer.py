@@ -48,9 +48,7 @@ def main() -> None:
     """Measure and print every wanted row."""
     for tool in ("curl", "aria2c"):
         print(downloaders.version(tool))
-    print(
-        f"huggingface_hub: {'there' if downloaders.has_hub() else 'not installed, left out'}"
-    )
+    print(f"huggingface_hub: {'there' if downloaders.has_hub() else 'not installed, left out'}")
     with tempfile.TemporaryDirectory(dir=ROOT, prefix=".dev-bench-") as name:
         folder = Path(name)
         served = folder / "served"
