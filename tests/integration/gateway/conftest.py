@@ -1,6 +1,6 @@
 """A gateway in this process, on a real nats-server, with the other services faked at the bus."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -52,15 +52,18 @@ async def product(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Prod
 
 
 @asynccontextmanager
-async def running(nats_url: str, folder: Path) -> AsyncIterator[Product]:
-    """Run a gateway with two presets in its catalog."""
+async def running(
+    nats_url: str, folder: Path, *, before: Callable[[App], None] = lambda _app: None, **more: object
+) -> AsyncIterator[Product]:
+    """Run a gateway with two presets in its catalog; `before` may change it before it starts."""
     listener = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = App(settings(folder, nats_url), listener)
+    app = App(settings(folder, nats_url, **more), listener)
+    before(app)
     await app.service.start()
     await app.service.ready()
     services = await fake_services(nats_url)
-    for name in ("a", "b"):
+    for name in ("a", "b") if not await services.bus.store.last_seq(preset_subject("a")) else ():
         await services.append(preset_subject(name), PresetPublished(preset=preset(name)))
     await eventually(lambda: caught_up(app, services))
     async with client(url) as http, client(url, token="") as stranger:

@@ -42,6 +42,7 @@ NAMES = {
     "template_id": TEMPLATE,
     "path": GGUF,
     "token_id": "t",
+    "name": "queue",
     "type": "modeldeck.download.queued.v1",
 }
 

@@ -53,7 +53,7 @@ _CHANNELS: Mapping[str, tuple[str, tuple[type[Event], ...]]] = {
     "model": ("evt.model.{source}.{model}", studio.registered.EVENTS),
     "project": ("evt.project.{source}.{project}", studio.projects.EVENTS),
     "host": ("evt.host.{host}", hosts.EVENTS),
-    "system": ("evt.system.{topic}", (system.MessageDeadLettered,)),
+    "system": ("evt.system.{topic}", system.EVENTS),
     "user": ("evt.user.{user}", users.EVENTS),
 }
 _ENVELOPE = ("specversion", "id", "source", "type", "time", "subject", "datacontenttype")

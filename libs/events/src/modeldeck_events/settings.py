@@ -58,6 +58,7 @@ KNOWN_NAMES = frozenset(
         "TOKEN",
         "TRUSTED_MIRRORS",
         "URL",
+        "WEBHOOKS",
         "PARENT_PIPE",
     )
 )

@@ -19,7 +19,28 @@ class MessageDeadLettered(Event, frozen=True, kw_only=True):
     dead_seq: int
 
 
-EVENTS: tuple[type[Event], ...] = (MessageDeadLettered,)
+class WebhookParked(Event, frozen=True, kw_only=True):
+    """A webhook failed too often with the fact at `stream_seq`; nothing is sent until a person resumes it.
+
+    Nothing is lost meanwhile: it goes on where it stood.
+    """
+
+    TYPE: ClassVar[str] = "modeldeck.system.webhook-parked.v1"
+    webhook: str
+    stream_seq: int
+    tries: int
+    reason: str
+
+
+class WebhookResumed(Event, frozen=True, kw_only=True):
+    """A person let a parked webhook go on, with the fact at which it stood or, with `skipped_seq`, after that one."""
+
+    TYPE: ClassVar[str] = "modeldeck.system.webhook-resumed.v1"
+    webhook: str
+    skipped_seq: int = 0
+
+
+EVENTS: tuple[type[Event], ...] = (MessageDeadLettered, WebhookParked, WebhookResumed)
 
 
 def subject(topic: str) -> str:

@@ -31,6 +31,7 @@ from gateway.routes import (
     system,
     tokens,
     user,
+    webhooks,
     workflows,
 )
 from gateway.routes.shapes import PROBLEMS
@@ -56,6 +57,7 @@ GROUPS = (
     session,
     user,
     tokens,
+    webhooks,
 )
 _CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request", 413: "too_large"}
 _DETAILS = {

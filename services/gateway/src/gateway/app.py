@@ -40,6 +40,7 @@ from gateway.sse import MAX_STREAMS, StreamEndpoint
 from gateway.tokens import load_token
 from gateway.user_facts import UserFacts
 from gateway.web import Dashboard, dist_folder
+from gateway.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from gateway.oidc import Oidc
@@ -96,6 +97,7 @@ class App:
                 settings.pool,
                 head=self.service.store.head,
             ),
+            webhooks=Webhooks(self.service, settings.webhooks),
             connected=lambda: self.service.bus.nc.is_connected,
             cookies=cookies,
             user_facts=UserFacts(self.service.store, self.live),
@@ -123,6 +125,7 @@ class App:
         self.service.task(HostWatch(self.boards, self.service.store).run, name="host watch")
         self.service.task(self._snapshots.run, name="snapshots")
         self.service.task(self._inspector.run, name="inspector")
+        self.service.task(self.gateway.webhooks.run, name="webhooks")
 
     def _answers(self) -> dict[str, Answer]:
         topics = self.live.topics

@@ -26,6 +26,7 @@ from gateway.rights import Principal
 from gateway.settings import GatewaySettings
 from gateway.sse import StreamEndpoint
 from gateway.user_facts import UserFacts
+from gateway.webhooks import Webhooks
 
 
 class SignIn(Protocol):
@@ -52,6 +53,7 @@ class Gateway:
     auth: Authenticator
     streams: StreamEndpoint
     health: HealthCheck
+    webhooks: Webhooks
     connected: Callable[[], bool]
     """Whether the log can be reached at present."""
     cookies: Cookies

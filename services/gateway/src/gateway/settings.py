@@ -13,6 +13,8 @@ from modeldeck_events.users import Scope
 from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode
 
+from gateway.webhook_settings import Webhooks
+
 LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain"})
 
 
@@ -90,6 +92,12 @@ class GatewaySettings(ServiceSettings):
         validation_alias=AliasChoices("HF_ENDPOINT", "hf_endpoint"),
         pattern=r"^https?://[^\s?#@]+$",
         description="where `repo` and `filename` of a download are looked up, as the ecosystem uses it",
+    )
+
+    webhooks: Webhooks = Field(
+        (),
+        description="a YAML or JSON file that lists webhooks (`name`, `url`, `secret`, `types`); in the configuration "
+        "file also the list itself",
     )
 
     @model_validator(mode="after")

@@ -86,12 +86,21 @@ def _entry(record: Record, named: Named) -> Json | None:
             return _system_entry(record, "catalog", "failed", text, "presets")
         case hosts.HostEvent():
             return _host_entry(record, event)
-        case s.MessageDeadLettered():
-            subtitle = f"{event.durable}: {event.reason}"
-            return _system_entry(
-                record, "system", "failed", ("A message could not be handled", subtitle), event.durable
-            )
+        case s.MessageDeadLettered() | s.WebhookParked() | s.WebhookResumed():
+            return _trouble_entry(record, event)
     return None
+
+
+def _trouble_entry(record: Record, event: s.MessageDeadLettered | s.WebhookParked | s.WebhookResumed) -> Json:
+    match event:
+        case s.MessageDeadLettered():
+            text = ("A message could not be handled", f"{event.durable}: {event.reason}")
+            return _system_entry(record, "system", "failed", text, event.durable)
+        case s.WebhookParked():
+            text = (f"Webhook {event.webhook} is parked", f"{event.tries} tries failed: {event.reason}")
+            return _system_entry(record, "webhook", "failed", text, event.webhook)
+        case s.WebhookResumed():
+            return _system_entry(record, "webhook", "started", (f"Webhook {event.webhook} goes on", ""), event.webhook)
 
 
 _TELLING: frozenset[type] = frozenset(
@@ -112,6 +121,8 @@ _TELLING: frozenset[type] = frozenset(
         p.CatalogRefreshed,
         p.CatalogRefreshFailed,
         s.MessageDeadLettered,
+        s.WebhookParked,
+        s.WebhookResumed,
         *hosts.EVENTS,
         *file_entries.TELLING,
         *telling.TELLING,

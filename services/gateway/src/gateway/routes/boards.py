@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from gateway import proof
 from gateway.context import Gateway, ReadyDep, json_answer
 from gateway.problems import not_found
-from gateway.routes.shapes import Shape
+from gateway.routes.shapes import NOT_FOUND, Shape
 
 router = APIRouter(prefix="/system/boards", tags=["system"])
 
@@ -47,7 +47,7 @@ async def digests(gateway: ReadyDep) -> Response:
     )
 
 
-@router.get("/{name}", response_model=BoardContent)
+@router.get("/{name}", response_model=BoardContent, responses=NOT_FOUND)
 async def content(gateway: ReadyDep, name: str) -> Response:
     """Return what the digest of that name is taken of."""
     async with gateway.folding:
