@@ -204,7 +204,7 @@ def test_any_shape_is_a_catalog_or_refused(root: object) -> None:
 
 
 async def test_the_starter_catalog_is_clean() -> None:
-    fetched = await source_for("").fetch("")
+    fetched = await source_for("").fetch(None)
     assert fetched is not None
     catalog = parse_catalog(fetched.data)
     assert catalog.warnings == ()
