@@ -1,0 +1,89 @@
+import { answer, api } from "../../api/client";
+import type { components } from "../../api/schema";
+
+type Stated = components["schemas"];
+
+/** A place in the log: what stands at it, and when that was. */
+export interface Place {
+  seq: number;
+  time: string;
+  type: string;
+}
+
+/** The first fact after a position that this user may see. */
+async function next(after: number): Promise<Place | undefined> {
+  const { events } = await answer(api.GET("/api/v1/events", { params: { query: { after, limit: 1 } } }));
+  const [event] = events;
+  return event && { seq: event.seq, time: event.time, type: event.type };
+}
+
+export interface Span {
+  first: Place | undefined;
+  /** The last position of the log. */
+  head: number;
+}
+
+export async function span(): Promise<Span> {
+  const [first, health] = await Promise.all([next(0), answer(api.GET("/api/v1/system/health"))]);
+  return { first, head: health.seq };
+}
+
+/** What stands at a position, or first after it. */
+export function placeAt(seq: number): Promise<Place | undefined> {
+  return next(seq - 1);
+}
+
+/** The last position at a time, found by halves: some twenty short questions even for a log of a million facts. */
+export async function positionOf(time: number, { first, head }: Span, ask = placeAt): Promise<number> {
+  let [low, high] = [Math.max(0, (first?.seq ?? 1) - 1), head];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const place = await ask(middle);
+    if (place && Date.parse(place.time) <= time) low = Math.max(middle, Math.min(place.seq, high));
+    else high = middle - 1;
+  }
+  return low;
+}
+
+export type Past = Pick<Required<Stated["States"]>, "queue" | "stats" | "templates">;
+
+/** The boards as they were; one question, because each folds the log anew. */
+export async function statesAt(at: string): Promise<Past> {
+  const states = await answer(api.GET("/api/v1/state", { params: { query: { topics: "queue,stats,templates", at } } }));
+  return states as Past;
+}
+
+/** modeldeck.download.file-completed.v1 -> download file completed */
+export function typeInWords(type: string): string {
+  const [, subject = "", verb = ""] = type.split(".");
+  return `${subject} ${verb}`.replaceAll("-", " ");
+}
+
+interface Point {
+  at: string;
+  cpu_percent?: number;
+  memory_percent?: number;
+  disk_percent?: number;
+}
+
+export interface Reading {
+  host: string;
+  cpu?: number | undefined;
+  memory?: number | undefined;
+  disk?: number | undefined;
+}
+
+const NEAR_MS = 30_000;
+
+/** What each host read nearest to a time; undefined when the time is older than what is kept. */
+export function readingsAt(hosts: Record<string, readonly unknown[]>, time: number): Reading[] | undefined {
+  const found = Object.entries(hosts).flatMap(([host, points]) => {
+    let best: Point | undefined;
+    for (const point of points as readonly Point[]) {
+      if (!best || Math.abs(Date.parse(point.at) - time) < Math.abs(Date.parse(best.at) - time)) best = point;
+    }
+    if (!best || Math.abs(Date.parse(best.at) - time) > NEAR_MS) return [];
+    return [{ host, cpu: best.cpu_percent, memory: best.memory_percent, disk: best.disk_percent }];
+  });
+  return found.length > 0 ? found : undefined;
+}
