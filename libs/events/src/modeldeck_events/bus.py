@@ -12,7 +12,7 @@ import nats.errors
 import structlog
 from nats.js import JetStreamContext
 
-from modeldeck_events import dead_letters, envelope, registry, subjects, topology
+from modeldeck_events import dead_letters, envelope, registry, subjects, topology, tracing
 from modeldeck_events.connection import Connection
 from modeldeck_events.dead_letters import Letter
 from modeldeck_events.errors import PoisonError, UnavailableError
@@ -59,7 +59,9 @@ class Bus:
         await self.nc.wait_usable(timeout_s)
         left = max(0.05, deadline - asyncio.get_running_loop().time())
         try:
-            message = await self.nc.request(subject, registry.encode(command), timeout=left)
+            with tracing.span(f"command {command.VERB}", kind="client", command_id=command.command_id):
+                body, headers = registry.encode(command), tracing.headers()
+                message = await self.nc.request(subject, body, timeout=left, headers=headers)
             return _REPLY.decode(message.data)
         except nats.errors.NoRespondersError as error:
             where = f" for the {command.KEY} {command.key}" if command.key else ""

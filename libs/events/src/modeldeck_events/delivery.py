@@ -26,7 +26,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from modeldeck_events import dead_letters, envelope, metrics, subjects, topology
+from modeldeck_events import dead_letters, envelope, metrics, subjects, topology, tracing
 from modeldeck_events.bus import Bus
 from modeldeck_events.dead_letters import Letter
 from modeldeck_events.errors import CommandNotAllowedError, PoisonError, TransientError, UnavailableError
@@ -143,9 +143,11 @@ class Delivery:
         with structlog.contextvars.bound_contextvars(
             durable=self._policy.durable, seq=message.metadata.sequence.stream
         ):
+            parent = (message.headers or {}).get("ce-traceparent", "")
             try:
                 async with _in_progress(message), self._turns:
-                    outcome = await self._deliver(message)
+                    with tracing.span(f"policy {self._policy.durable}", kind="consumer", parent=parent):
+                        outcome = await self._deliver(message)
             except (nats.errors.Error, OSError) as error:
                 outcome = "unanswered"
                 _log.warning("server was not told what became of the message; it comes again", reason=str(error))

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import structlog
 
-from modeldeck_events import registry
+from modeldeck_events import registry, tracing
 from modeldeck_events.errors import PoisonError
 from modeldeck_events.message import Event
 from modeldeck_events.store import Meta, Record, Stamp
@@ -71,7 +71,7 @@ def pack(subject: str, event: Event, *, event_id: str, time: datetime, meta: Met
         "ce-actor": meta.actor,
         "ce-correlationid": meta.correlation_id or meta.command_id,
         "ce-causationid": meta.causation_id or meta.command_id,
-        "ce-traceparent": meta.traceparent,
+        "ce-traceparent": meta.traceparent or tracing.current(),
     }
     return {name: quote(value) for name, value in attributes.items() if value}, registry.encode(event)
 

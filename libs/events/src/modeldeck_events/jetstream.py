@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 from nats.js.errors import APIError, NotFoundError
 
-from modeldeck_events import envelope, topology
+from modeldeck_events import envelope, topology, tracing
 from modeldeck_events.connection import Connection
 from modeldeck_events.errors import ConflictError, UnavailableError
 from modeldeck_events.message import Event
@@ -175,7 +175,8 @@ class JetStreamStore:
         # Not while reconnecting: nats-py would keep it and send it after the caller was told that it failed.
         await self._nc.wait_usable(ANSWER_TIMEOUT_S)
         try:
-            ack = await self._js.publish(subject, data, timeout=ANSWER_TIMEOUT_S, headers=headers)
+            with tracing.span(f"append {headers['ce-type']}", kind="producer", subject=subject):
+                ack = await self._js.publish(subject, data, timeout=ANSWER_TIMEOUT_S, headers=headers)
         except APIError as error:
             if error.err_code in _WRONG_LAST_SEQUENCE or error.err_code == _REPEATED_IN_BATCH:
                 raise ConflictError(f"{subject}: {error.description}") from error

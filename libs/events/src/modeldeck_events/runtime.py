@@ -25,7 +25,7 @@ import structlog
 from nats.aio.msg import Msg
 from prometheus_client import start_http_server
 
-from modeldeck_events import delivery, logs, metrics, subjects, system, topology
+from modeldeck_events import delivery, logs, metrics, subjects, system, topology, tracing
 from modeldeck_events.broker import Broker
 from modeldeck_events.bus import Bus
 from modeldeck_events.connection import Connection
@@ -149,6 +149,7 @@ class Service:
     def run(self) -> int:
         """Run until SIGTERM, SIGINT or the end of the parent; return the process's exit status."""
         logs.configure(self.name, self.settings.log_level)
+        tracing.configure(self.name)
         asyncio.run(self.main())
         return 0
 
@@ -165,6 +166,7 @@ class Service:
         await self.start()
         await self.stopping.wait()
         await self.stop()
+        await asyncio.to_thread(tracing.stop)
 
     async def start(self) -> None:
         """Begin: connecting, creating streams and all else goes on in the background; see `ready`."""
@@ -283,7 +285,9 @@ class Service:
         verb = command_type.VERB
 
         async def answer(message: Msg) -> bytes:
-            with metrics.COMMAND_SECONDS.labels(verb).time():
+            parent = (message.headers or {}).get(tracing.HEADER, "")
+            span = tracing.span(f"handle {verb}", kind="server", parent=parent)
+            with metrics.COMMAND_SECONDS.labels(verb).time(), span:
                 try:
                     command = decoder.decode(message.data)
                 except UNREADABLE as error:

@@ -86,6 +86,10 @@ class Front:
         """Answer one request; a problem on the way becomes a problem document."""
         if scope["type"] != "http":
             raise RuntimeError(f"{scope['type']} is not spoken here")
+        with traffic.traced(scope):
+            await self._measured(scope, receive, send)
+
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 0
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 import structlog
+from modeldeck_events import tracing
 from prometheus_client import Counter, Gauge, Histogram
 
-from gateway.asgi import Scope
+from gateway.asgi import Scope, header
 from gateway.rights import API, SAFE_METHODS
 
 REQUESTS = Counter("modeldeck_http_requests", "HTTP requests answered", ["group", "method", "status"])
@@ -38,11 +40,24 @@ def group_of(path: str) -> str:
     return "operations" if path in OPERATIONS else "page"
 
 
+def traced(scope: Scope) -> AbstractContextManager[None]:
+    """Return the span of a request, below the caller's own; a live stream, which may last for days, is none."""
+    if scope["path"].rstrip("/").endswith("/stream"):
+        return nullcontext()
+    parent = header(scope, tracing.HEADER.encode()).decode("ascii", "replace")
+    return tracing.span(f"HTTP {_method(scope)}", kind="server", parent=parent)
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
 def answered(scope: Scope, status: int, started: float) -> None:
     """Count a request that began at `started` (`time.perf_counter`) and log it: writes as info, reads as debug."""
-    method = scope["method"] if scope["method"] in _METHODS else "other"
-    group = group_of(scope["path"])
+    method, group = _method(scope), group_of(scope["path"])
     seconds = time.perf_counter() - started
+    tracing.note("http.route", group)
+    tracing.note("http.response.status_code", status)
     REQUESTS.labels(group, method, status).inc()
     if group != "stream" or status != 200:
         SECONDS.labels(group).observe(seconds)
