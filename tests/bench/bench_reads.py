@@ -11,6 +11,8 @@ import statistics
 import sys
 import time
 
+from tests.bench.serving import serving
+
 SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 CONNECTIONS = 16
@@ -53,33 +55,21 @@ class Client(asyncio.Protocol):
 
 
 async def _rate(which: str, extra: bytes = b"") -> float:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.gateway_servers",
-        which,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdin is not None and process.stdout is not None  # noqa: PT018
-    port = int(await process.stdout.readline())
-    if extra:
-        extra = b"If-None-Match: " + await _etag(port) + b"\r\n"
-    loop = asyncio.get_running_loop()
-    request = _REQUEST % extra
-    transports = [
-        (await loop.create_connection(lambda: Client(request), "127.0.0.1", port))[0] for _ in range(CONNECTIONS)
-    ]
-    await asyncio.sleep(0.3)  # the first answers are not measured
-    Client.answered, began = 0, time.perf_counter()
-    await asyncio.sleep(SECONDS)
-    rate = Client.answered / (time.perf_counter() - began)
-    for transport in transports:
-        transport.abort()
-    process.stdin.close()
-    process.terminate()
-    await process.wait()
+    async with serving(which) as server:
+        if extra:
+            extra = b"If-None-Match: " + await _etag(server.port) + b"\r\n"
+        loop = asyncio.get_running_loop()
+        request = _REQUEST % extra
+        transports = [
+            (await loop.create_connection(lambda: Client(request), "127.0.0.1", server.port))[0]
+            for _ in range(CONNECTIONS)
+        ]
+        await asyncio.sleep(0.3)  # the first answers are not measured
+        Client.answered, began = 0, time.perf_counter()
+        await asyncio.sleep(SECONDS)
+        rate = Client.answered / (time.perf_counter() - began)
+        for transport in transports:
+            transport.abort()
     return rate
 
 

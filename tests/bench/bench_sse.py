@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from tests.bench.serving import Serving, serving
+
 CLIENTS = int(os.environ.get("BENCH_CLIENTS", "1000"))
 RATE = int(os.environ.get("BENCH_RATE", "50"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "5"))
@@ -62,41 +64,32 @@ class Client(asyncio.Protocol):
 
 
 async def _round(which: str) -> Result:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.gateway_servers",
-        which,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdin is not None and process.stdout is not None  # noqa: PT018
-    port = int(await process.stdout.readline())
-    server = psutil.Process(process.pid)
-    idle_before = server.memory_info().rss
+    async with serving(which) as server:
+        return await _measure(server)
+
+
+async def _measure(server: Serving) -> Result:
+    process = psutil.Process(server.pid)
+    idle_before = process.memory_info().rss
     loop = asyncio.get_running_loop()
     Client.delays.clear()
     clients: list[Client] = []
     for _ in range(CLIENTS):
-        _, client = await loop.create_connection(Client, "127.0.0.1", port)
+        _, client = await loop.create_connection(Client, "127.0.0.1", server.port)
         clients.append(client)
     async with asyncio.timeout(30):
         while not all(client.begun for client in clients):  # noqa: ASYNC110 - both servers send headers at once
             await asyncio.sleep(0.05)
-    idle_kib = (server.memory_info().rss - idle_before) / 1024 / CLIENTS
-    await _publish(process, 5)
+    idle_kib = (process.memory_info().rss - idle_before) / 1024 / CLIENTS
+    await server.publish(5, RATE)
     await asyncio.sleep(0.5)  # the first messages are not measured
     warm = sum(client.count for client in clients)
     Client.delays.clear()
-    before = server.cpu_times()
-    await _publish(process, RATE * SECONDS)
+    before = process.cpu_times()
+    await server.publish(RATE * SECONDS, RATE)
     await asyncio.sleep(1.0)  # what comes later than that counts as not delivered
-    after = server.cpu_times()
+    after = process.cpu_times()
     delivered = sum(client.count for client in clients) - warm
-    process.stdin.close()
-    process.terminate()
-    await process.wait()
     delays = sorted(Client.delays)
     cpu_s = after.user + after.system - before.user - before.system
     return Result(
@@ -107,13 +100,6 @@ async def _round(which: str) -> Result:
         cpu_us=1e6 * cpu_s / max(1, delivered),
         idle_kib=idle_kib,
     )
-
-
-async def _publish(process: asyncio.subprocess.Process, count: int) -> None:
-    assert process.stdin is not None and process.stdout is not None  # noqa: PT018
-    process.stdin.write(f"publish {count} {RATE}\n".encode())
-    await process.stdin.drain()
-    await process.stdout.readline()
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ Every message carries the monotonic time of its making.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import sys
 import time
@@ -23,6 +22,7 @@ from gateway.server import bind, serve
 from gateway.sse import StreamEndpoint
 from gateway.web import Dashboard, dist_folder
 from modeldeck_events import downloads as d
+from modeldeck_events import logs
 from modeldeck_events.memory import MemoryStore
 from modeldeck_events.projector import Projector
 from modeldeck_events.store import Batch, Meta
@@ -143,7 +143,7 @@ async def _main(which: str) -> None:
 
 
 if __name__ == "__main__":
-    logging.disable(logging.INFO)
+    logs.configure("bench", "warning")  # as the product logs: to standard error, and no reads
     try:
         asyncio.run(_main(sys.argv[1]))
     except KeyboardInterrupt:
