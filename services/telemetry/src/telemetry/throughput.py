@@ -69,6 +69,10 @@ class _Meter:
         return between(before[1], after, now_s - before[0]) if before else Rates()
 
 
+SHORTEST_S = 0.001
+"""Counters that were read closer together than this say nothing about a rate."""
+
+
 def between(before: Counters, after: Counters, seconds: float) -> Rates:
     """Return the rates of all devices that were there both times.
 
@@ -76,7 +80,7 @@ def between(before: Counters, after: Counters, seconds: float) -> Rates:
     too low: that direction is None this once.
     """
     both = before.keys() & after.keys()
-    if not both or seconds <= 0:
+    if not both or seconds < SHORTEST_S:
         return Rates()
     inward = [after[name][0] - before[name][0] for name in both]
     outward = [after[name][1] - before[name][1] for name in both]
