@@ -180,8 +180,10 @@ def _files(size: Size) -> Iterator[Fact]:
 def _downloads(size: Size) -> Iterator[Fact]:
     for n in range(size.downloads):
         download_id = f"00000000-0000-4000-8000-{n:012d}"
-        target = d.Target(id=f"preset:PRESET_{n % size.presets}", kind="preset", name=f"Preset {n % size.presets}")
-        specs = tuple(_spec(n % size.presets * 3 + f) for f in range(3))
+        preset = n % size.presets
+        preset_id = f"PRESET_{preset}"
+        target = d.Target(id=f"preset:{preset_id}", kind="preset", name=f"Preset {preset}", preset_id=preset_id)
+        specs = tuple(_spec(preset * 3 + f) for f in range(3))
         told: list[d.DownloadEvent] = [
             d.DownloadQueued(download_id=download_id, pool=POOL, target=target, files=specs),
             d.DownloadStarted(download_id=download_id, attempt=1, worker="box-1"),
