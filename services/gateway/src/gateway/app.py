@@ -164,12 +164,13 @@ def _issued(settings: GatewaySettings, cookies: Cookies) -> Oidc | None:
     return oidc.build(settings, cookies)
 
 
-async def _spare_collections() -> None:
-    """Leave what the boards hold once they caught up out of garbage collections: each would stop the event loop for as
-    long as it takes to look through all of it, and hardly ever find anything.
+async def spare_collections() -> None:
+    """Leave what the boards hold once they caught up out of garbage collections, and look through all of the rest
+    rarely: each would stop the event loop for as long as that takes, and hardly ever find anything.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(5_000, 20, 100)
 
 
 def main() -> int:
@@ -179,7 +180,7 @@ def main() -> int:
         allow_connections(MAX_STREAMS + OTHER_FILES)
         listener = bind(settings.host, settings.port)
         app = App(settings, listener)
-        app.service.task(_spare_collections, name="memory")
+        app.service.task(spare_collections, name="memory")
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

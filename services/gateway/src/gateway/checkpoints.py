@@ -17,7 +17,7 @@ from modeldeck_events.store import EpochChangedError, EventStore, Position, Reco
 from gateway.boards.fold import Boards
 
 MAX_BYTES = 64 * 1024 * 1024
-CHECKPOINTS = 20
+CHECKPOINTS = 40
 """About so many over the whole log, however long it is."""
 LEAST_STRIDE = 1000
 IDLE_S = 120.0
@@ -70,6 +70,7 @@ class PastFolds:
         self._checkpoints: dict[int, _Checkpoint] = {}
         self._spare: Fold | None = None
         self._idle: asyncio.TimerHandle | None = None
+        self._packing: asyncio.Task[None] | None = None
 
     @property
     def kept_bytes(self) -> int:
@@ -86,6 +87,8 @@ class PastFolds:
             if head.epoch != self._epoch:
                 self.forget()
                 self._epoch = head.epoch
+            if self._packing is not None:
+                await self._packing
             fold = await self._nearest(until)
             try:
                 await self._advance(fold, until, head)
@@ -107,7 +110,7 @@ class PastFolds:
 
     def forget(self) -> None:
         """Keep nothing."""
-        self._checkpoints.clear()
+        self._checkpoints = {}
         self._spare = None
         if self._idle is not None:
             self._idle.cancel()
@@ -123,7 +126,8 @@ class PastFolds:
         boards = Boards(pool=self._pool)
         if best is None:
             return Fold(boards)
-        boards.load(await asyncio.to_thread(zlib.decompress, best.body))
+        for _ in boards.load_steps(await asyncio.to_thread(zlib.decompress, best.body)):
+            await asyncio.sleep(0)
         return Fold(boards, best.seq, best.time, best.latest)
 
     async def _advance(self, fold: Fold, until: Until, head: Position) -> None:
@@ -156,8 +160,16 @@ class PastFolds:
         for part in fold.boards.dump_slices():
             parts.append(part)
             await asyncio.sleep(0)
-        body = await asyncio.to_thread(zlib.compress, b"".join(parts), _FAST)
-        self._checkpoints[fold.seq] = _Checkpoint(fold.seq, fold.time, fold.latest, body)
+        if self._packing is not None:
+            await self._packing
+        self._packing = asyncio.create_task(self._pack(parts, fold.seq, fold.time, fold.latest, self._checkpoints))
+
+    async def _pack(
+        self, parts: list[bytes], seq: int, time: datetime, latest: datetime, into: dict[int, _Checkpoint]
+    ) -> None:
+        """Compress beside the fold, which goes on; what was let go meanwhile gets nothing more."""
+        body = await asyncio.to_thread(lambda: zlib.compress(b"".join(parts), _FAST))
+        into[seq] = _Checkpoint(seq, time, latest, body)
         while self.kept_bytes > self._max_bytes or len(self._checkpoints) > 2 * CHECKPOINTS:
-            for seq in sorted(self._checkpoints)[::2]:
-                del self._checkpoints[seq]
+            for each in sorted(self._checkpoints)[::2]:
+                del self._checkpoints[each]

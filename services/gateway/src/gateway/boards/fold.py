@@ -174,10 +174,16 @@ class Boards:
 
     def load(self, data: bytes) -> None:
         """Take over what `dump` wrote; raises msgspec.MsgspecError or KeyError and leaves the boards empty."""
+        for _ in self.load_steps(data):
+            pass
+
+    def load_steps(self, data: bytes) -> Iterator[None]:
+        """Do the same board by board: whoever must not be held up for long does something else in between."""
         try:
             saved = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
             for name, board in self.by_name().items():
                 board.load(bytes(saved[name]))
+                yield
         except (msgspec.MsgspecError, KeyError):
             for board in self.by_name().values():
                 board.reset()
