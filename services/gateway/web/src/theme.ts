@@ -1,9 +1,11 @@
-import { useCallback, useState } from "react";
+import { useSyncExternalStore } from "react";
 
 export type Scheme = "auto" | "light" | "dark";
 
 const KEY = "modeldeck.scheme";
-const SCHEMES: readonly Scheme[] = ["auto", "light", "dark"];
+export const SCHEMES: readonly Scheme[] = ["auto", "light", "dark"];
+let chosen = stored();
+const listeners = new Set<() => void>();
 
 function stored(): Scheme {
   const value = localStorage.getItem(KEY);
@@ -16,19 +18,27 @@ function show(scheme: Scheme): void {
 
 /** Apply the remembered scheme; call before the first rendering. */
 export function startScheme(): void {
-  show(stored());
+  show(chosen);
+}
+
+/** Change to a scheme and remember it. */
+export function choose(scheme: Scheme): void {
+  chosen = scheme;
+  localStorage.setItem(KEY, scheme);
+  show(scheme);
+  for (const listener of listeners) listener();
+}
+
+function next(): void {
+  choose(SCHEMES[(SCHEMES.indexOf(chosen) + 1) % SCHEMES.length] ?? "auto");
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 /** The scheme and a function that goes on to the next one; remembered in this browser. */
 export function useScheme(): [Scheme, () => void] {
-  const [scheme, setScheme] = useState(stored);
-  const next = useCallback(() => {
-    setScheme((present) => {
-      const following = SCHEMES[(SCHEMES.indexOf(present) + 1) % SCHEMES.length] ?? "auto";
-      localStorage.setItem(KEY, following);
-      show(following);
-      return following;
-    });
-  }, []);
-  return [scheme, next];
+  return [useSyncExternalStore(subscribe, () => chosen), next];
 }
