@@ -75,6 +75,9 @@ export default function Activity() {
         {(looking || at !== undefined) && <LookBack at={at} onMove={onMove} onClose={close} />}
         <Log
           at={at}
+          category={query.get("category") ?? ""}
+          project={query.get("project_id") ?? ""}
+          onFilter={(change) => move(Object.fromEntries(Object.entries(change).map(([name, value]) => [name, value || undefined])))}
           onStory={(entry) => {
             setStory(entry.title);
             move({ download: entry.download_id ?? undefined }, false);

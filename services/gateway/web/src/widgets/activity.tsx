@@ -154,7 +154,9 @@ export function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
 /** One entry; what belongs to it besides comes after its words. */
 export function EntryRow({ entry, now, children }: { entry: ActivityEntry; now: number; children?: ReactNode }) {
   const { title, subtitle, status, timestamp } = entry;
-  const href = reachable(entry.link);
+  const link = reachable(entry.link);
+  // A link to where the reader is leads nowhere.
+  const href = link === location.pathname ? undefined : link;
   const tone = TONES[status ?? ""] ?? "idle";
   return (
     <li>

@@ -10,32 +10,31 @@ import { useHeld } from "./useHeld";
 
 interface LogProps {
   at: number | undefined;
+  category: string;
+  project: string;
+  onFilter: (change: { category?: string; project_id?: string }) => void;
   onStory: (entry: ActivityEntry) => void;
   onLookBack: (entry: ActivityEntry) => void;
 }
 
 /** The log, newest first: filtered, read further back on demand, with what happens now on top. */
-export function Log({ at, onStory, onLookBack }: LogProps) {
+export function Log({ at, category, project, onFilter, onStory, onLookBack }: LogProps) {
   const now = useNow(30_000);
-  const [category, setCategory] = useState("");
-  const [project, setProject] = useState("");
   const [text, setText] = useState("");
   const projects = useTopic("project-progress")?.data.projects;
+  const names = useMemo(() => new Map(Object.values(projects ?? {}).map(({ project_id, project_name }) => [project_id, project_name || project_id])), [projects]);
   const { before, rows } = useFeed({ category, project, at: at === undefined ? undefined : `${at}` });
   const held = useHeld(rows, at === undefined);
   const shown = useMemo(() => containing(held.rows, text), [held.rows, text]);
   const known = before.data || rows.length > 0 ? shown : undefined;
   const filtered = category !== "" || project !== "" || text !== "";
-  const options = useMemo(
-    () => [["", "All projects"] as const, ...Object.entries(projects ?? {}).map(([id, { project_name }]) => [id, project_name || id] as const)],
-    [projects],
-  );
+  const options = useMemo(() => [["", "All projects"] as const, ...names], [names]);
   return (
     <Section id="log" title={at === undefined ? "Log" : "The log then"} at={before.dataUpdatedAt || undefined} {...(at !== undefined && { count: <Badge tone="warn">Past</Badge> })}>
       <Filters label="Log">
         <SearchField label="Search the log" value={text} onChange={setText} />
-        <Choice label="Kind" value={category} onChange={setCategory} options={CATEGORIES} />
-        {options.length > 1 && <Choice label="Project" value={project} onChange={setProject} options={options} />}
+        <Choice label="Kind" value={category} onChange={(value) => onFilter({ category: value })} options={CATEGORIES} />
+        {options.length > 1 && <Choice label="Project" value={project} onChange={(value) => onFilter({ project_id: value })} options={options} />}
       </Filters>
       <div ref={held.top} />
       {held.count > 0 && (
@@ -62,6 +61,7 @@ export function Log({ at, onStory, onLookBack }: LogProps) {
               <ol className="feed">
                 {entries.map((entry) => (
                   <EntryRow key={entry.id} entry={entry} now={now}>
+                    {entry.project_id && project === "" && <ProjectName of={names.get(entry.project_id)} />}
                     <Actions entry={entry} onStory={onStory} onLookBack={onLookBack} />
                   </EntryRow>
                 ))}
@@ -78,9 +78,17 @@ export function Log({ at, onStory, onLookBack }: LogProps) {
           </Button>
         </div>
       )}
-      {!before.hasNextPage && rows.length > 0 && <p className="more">This is the beginning of the log.</p>}
+      {!before.hasNextPage && rows.length > 0 && <p className="more">{filtered ? "That is all." : "This is the beginning of the log."}</p>}
     </Section>
   );
+}
+
+function ProjectName({ of }: { of: string | undefined }) {
+  return of ? (
+    <ul className="tags" aria-label="Project">
+      <li>{of}</li>
+    </ul>
+  ) : null;
 }
 
 function Actions({ entry, onStory, onLookBack }: { entry: ActivityEntry } & Pick<LogProps, "onStory" | "onLookBack">) {
