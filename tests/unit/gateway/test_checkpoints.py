@@ -82,6 +82,7 @@ async def test_a_step_goes_on_and_does_not_start_again() -> None:
     store, _ = await log()
     head = await store.head()
     past = PastFolds(store, pool="default", stride=16)
+    past.give_back(await past.take(head.seq, head))
     first = await past.take(100, head)
     past.give_back(first)
     applied = first.boards.applied

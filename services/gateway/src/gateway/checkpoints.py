@@ -102,8 +102,7 @@ class PastFolds:
 
     def give_back(self, fold: Fold) -> None:
         """Keep boards to go on with; who took them does not look at them any more."""
-        if self._spare is None or self._spare.seq < fold.seq:
-            self._spare = fold
+        self._spare = fold
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(IDLE_S, self.forget)
