@@ -482,7 +482,7 @@ describe("downloading", () => {
 
   it("tries a featured model, and puts the list away until there are others", async () => {
     const { requests } = await open();
-    fireEvent.click(await screen.findByRole("button", { name: "Try One now" }));
+    fireEvent.click(await screen.findByRole("button", { name: "Try now: One" }));
     await waitFor(() => expect(posted(requests)).toContainEqual(["/api/v1/downloads", { repo: "org/llama", filename: "llama-Q8.gguf" }]));
     fireEvent.click(screen.getByRole("button", { name: /Dismiss featured models/ }));
     await waitFor(() => expect(screen.queryByRole("region", { name: "Featured models" })).toBeNull());

@@ -1,4 +1,4 @@
-import { startTransition, useEffect, useRef, useState, type ReactNode } from "react";
+import { memo, startTransition, useEffect, useRef, useState, type ReactNode } from "react";
 
 /** More than most lists hold; what is beyond comes in smaller steps while the reader scrolls. */
 const FIRST = 60;
@@ -31,9 +31,25 @@ export function Growing<T>({ items, className, label, children }: GrowingProps<T
   return (
     <>
       <ul className={className} aria-label={label}>
-        {items.slice(0, count).map(children)}
+        {Array.from({ length: 1 + Math.ceil((count - FIRST) / STEP) }, (_, part) => (
+          <Part key={part} items={items} from={part === 0 ? 0 : FIRST + (part - 1) * STEP} to={FIRST + part * STEP}>
+            {children}
+          </Part>
+        ))}
       </ul>
       {more && <div ref={end} className="more">{`${items.length - count} more`}</div>}
     </>
   );
 }
+
+interface PartProps<T> {
+  items: readonly T[];
+  from: number;
+  to: number;
+  children: (item: T, index: number) => ReactNode;
+}
+
+/** What is there already is not looked at again while the list grows. */
+const Part = memo(function Part<T>({ items, from, to, children }: PartProps<T>) {
+  return items.slice(from, to).map((item, index) => children(item, from + index));
+}) as <T>(props: PartProps<T>) => ReactNode;

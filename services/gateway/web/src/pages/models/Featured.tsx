@@ -145,7 +145,7 @@ function Card({ model, first, onLearnMore }: CardProps) {
           <Badge tone="ok">Downloaded</Badge>
         ) : (
           filename && (
-            <Button icon="download" kind="primary" busy={starting} disabled={starting} label={`Try ${name} now`} onClick={() => start([{ repo, filename }], name)}>
+            <Button icon="download" kind="primary" busy={starting} disabled={starting} label={`Try now: ${name}`} onClick={() => start([{ repo, filename }], name)}>
               Try now
             </Button>
           )

@@ -62,6 +62,7 @@ export default function FilesTab({ chosen, onChosen, onDetails, onDownload }: Fi
   const all = useMemo(() => Object.values(models ?? {}), [models]);
   const ordered = useMemo(() => sorted(all, wanted, LISTING), [all, wanted.sort, wanted.descending]);
   const found = useMemo(() => fitting(ordered, wanted, LISTING), [ordered, wanted]);
+  const now = useNow(60_000);
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
   const [doomed, setDoomed] = useState<readonly ModelFile[]>([]);
   const mark = useCallback((path: string) => {
@@ -100,7 +101,7 @@ export default function FilesTab({ chosen, onChosen, onDetails, onDownload }: Fi
               </Empty>
             ) : (
               <Growing key={JSON.stringify(wanted)} items={found} className="file-rows" label="Model files">
-                {(file) => <Row key={file.path} file={file} marked={marked.has(file.path)} onMark={mark} onDetails={onDetails} onDelete={remove} />}
+                {(file) => <Row key={file.path} file={file} marked={marked.has(file.path)} onMark={mark} onDetails={onDetails} onDelete={remove} now={now} />}
               </Growing>
             )}
             {deleted && <DeletedFiles of={Object.values(deleted).toReversed()} />}
@@ -162,11 +163,11 @@ interface RowProps {
   onMark: (path: string) => void;
   onDetails: (path: string) => void;
   onDelete: (file: ModelFile) => void;
+  now: number;
 }
 
-const Row = memo(function Row({ file, marked, onMark, onDetails, onDelete }: RowProps) {
+const Row = memo(function Row({ file, marked, onMark, onDetails, onDelete, now }: RowProps) {
   const { path, filename, size_bytes, family, needed_by, duplicates, whole } = file;
-  const now = useNow(60_000);
   const folder = path.slice(0, Math.max(0, path.length - filename.length - 1));
   const [first] = needed_by;
   return (
