@@ -22,11 +22,11 @@ async def _open(visitor: Visitor) -> Page:
 
 async def test_colours_are_chosen_and_the_button_above_follows(visitor: Visitor) -> None:
     page = await _open(visitor)
-    await page.get_by_role("radio", name=re.compile("^Dark")).check()
+    await page.get_by_role("radio", name=re.compile("^Dark")).click()
     await expect(page.locator("html")).to_have_attribute("data-scheme", "dark")
     await page.get_by_role("button", name="Colours: dark. Change").click()
     await expect(page.get_by_role("radio", name=re.compile("^Auto"))).to_be_checked()
-    await page.get_by_role("radio", name=re.compile("^Light")).check()
+    await page.get_by_role("radio", name=re.compile("^Light")).click()
     await page.reload()
     await expect(page.get_by_role("radio", name=re.compile("^Light"))).to_be_checked()
 
@@ -44,7 +44,8 @@ async def test_featured_models_and_limits_are_kept_on_the_server(visitor: Visito
     await page.get_by_role("spinbutton", name=re.compile("^At a time")).fill("3")
     await page.get_by_role("button", name="Save at a time").press("Enter")
     paused = page.get_by_role("checkbox", name=re.compile("^Pause the whole queue"))
-    await paused.check()
+    await paused.click()
+    await expect(paused).to_be_checked()
     async with visitor.product.client() as client:
         await _until(client, max_concurrent=3, bandwidth_limit_bps=12_500_000, paused=True)
         assert (await client.get("/api/v1/user/settings")).json()["show_featured_models"] is False
@@ -57,7 +58,8 @@ async def test_featured_models_and_limits_are_kept_on_the_server(visitor: Visito
     await expect(limit).to_have_value("")
     await page.reload()
     await expect(featured).not_to_be_checked()
-    await featured.check()
+    await featured.click()
+    await expect(featured).to_be_checked()
 
 
 async def test_a_token_is_shown_once_opens_what_it_may_and_is_revoked(visitor: Visitor) -> None:

@@ -208,7 +208,7 @@ async def test_nothing_is_deleted_while_the_log_is_away(deck: Studio, nats_serve
         await ready(deck, "vae/one.bin")
         handler = service._commands[DeleteModelFile]  # as the bus calls it: the bus itself is away
         await nats_server.stop()
-        message = type("Message", (), {"data": b'{"pool":"default","path":"vae/one.bin"}'})()
+        message = type("Message", (), {"headers": None, "data": b'{"pool":"default","path":"vae/one.bin"}'})()
         reply = json.loads(await handler(message))
         assert (reply["status"], reply["code"]) == (503, "unavailable")
         assert file.exists()
