@@ -135,7 +135,7 @@ def _pauses() -> Iterator[list[float]]:
     async def look() -> None:
         last = time.perf_counter()
         while True:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # how late this comes back is what is measured
             now = time.perf_counter()
             found.append(1000 * (now - last))
             last = now

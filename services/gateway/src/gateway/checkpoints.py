@@ -126,7 +126,7 @@ class PastFolds:
         if best is None:
             return Fold(boards)
         for _ in boards.load_steps(await asyncio.to_thread(zlib.decompress, best.body)):
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # other work of the event loop goes on
         return Fold(boards, best.seq, best.time, best.latest)
 
     async def _advance(self, fold: Fold, until: Until, head: Position) -> None:
@@ -158,7 +158,7 @@ class PastFolds:
         parts = []
         for part in fold.boards.dump_slices():
             parts.append(part)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # other work of the event loop goes on
         if self._packing is not None:
             await self._packing
         self._packing = asyncio.create_task(self._pack(parts, fold.seq, fold.time, fold.latest, self._checkpoints))

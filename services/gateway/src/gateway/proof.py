@@ -53,7 +53,7 @@ async def digests(boards: Boards, shown: Mapping[str, Json]) -> dict[str, str]:
         digest = hashlib.sha256()
         for part in parts:
             digest.update(part)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # other work of the event loop goes on
         found[name] = digest.hexdigest()
     return found
 
@@ -65,7 +65,7 @@ async def content(boards: Boards, shown: Mapping[str, Json], wanted: str) -> byt
             taken = []
             for part in parts:
                 taken.append(part)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # other work of the event loop goes on
             return b"".join(taken)
     return None
 

@@ -133,7 +133,7 @@ class SnapshotKeeper:
             parts = []
             for part in self._boards.dump_slices():
                 parts.append(part)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # other work of the event loop goes on
         self._wait_s = max(EVERY_S, sum(map(len, parts)) / BYTES_PER_S)
         try:
             await asyncio.to_thread(self._snapshots.save, self._boards.schema, self._boards.pool, position, parts)

@@ -39,7 +39,7 @@ class ScanHandler:
         for number, reference in enumerate(kept):
             matched.append(self._matched(reference))
             if number % MATCHED_AT_ONCE == MATCHED_AT_ONCE - 1:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # other work of the event loop goes on
         return Reply(
             ok=True,
             data={

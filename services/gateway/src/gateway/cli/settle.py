@@ -82,7 +82,7 @@ def patiently(out: Output, ask: Callable[[], Json], *, wait: bool) -> Json:
             if not told:
                 out.note(f"waiting: {error.detail}")
                 told = True
-        time.sleep(_HASHING_WAIT_S)
+        time.sleep(_HASHING_WAIT_S)  # the catalog only says that it is not done yet
 
 
 def tell_unresolved(out: Output, unresolved: Sequence[Json]) -> None:
