@@ -173,12 +173,13 @@ async def test_a_workflow_that_is_not_stored_is_scanned_and_matched(deck: Studio
     for path in ("vae/here.pt", "loras/x/elsewhere.pt", "a/two.pt", "b/two.pt"):
         file = deck.settings.models / path
         file.parent.mkdir(parents=True)
-        file.write_bytes(b"x")
+        file.write_bytes(path.encode())  # the same bytes twice would be one model, once they are hashed
         os.utime(file, (1_700_000_000, 1_700_000_000))
     async with deck.running():
         await deck.wait_for(lambda events: sum(isinstance(event, ModelFileFound) for event in events) == 4)
         nodes = [loader(name, node_type="VAELoader") for name in ("here.pt", "elsewhere.pt", "two.pt", "none.pt")]
-        reply = await scan(deck, editor(*nodes, loader("off.pt", mode=4)))
+        workflow = editor(*nodes, loader("off.pt", mode=4))
+        reply = await scan(deck, workflow)
         assert (reply.ok, reply.data["format"], reply.data["complete"], reply.data["warnings"]) == (
             True,
             "editor",
