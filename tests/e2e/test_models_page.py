@@ -139,7 +139,7 @@ async def test_a_preset_goes_through_its_states_and_is_uninstalled(visitor: Visi
     await expect(drawer).to_contain_text("checkpoints/portrait.safetensors")
     assert "preset=PORTRAIT" in page.url
     await drawer.get_by_text("The story of its download").click()
-    await expect(drawer).to_contain_text("File completed")
+    await expect(drawer).to_contain_text("File is there")
     await drawer.get_by_role("button", name="Uninstall…").click()
     await page.get_by_role("dialog", name="Uninstall Portrait?").get_by_role("button", name="Uninstall").click()
     await expect(drawer.get_by_role("button", name="Install")).to_be_visible(timeout=15_000)

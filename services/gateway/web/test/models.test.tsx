@@ -6,7 +6,6 @@ import { fitting, NOTHING, options, sizeClass, sorted, type Listing } from "../s
 import { hasNews, signs } from "../src/pages/models/Featured";
 import { largest } from "../src/pages/models/Storage";
 import { likelyFolder, readSource } from "../src/pages/models/source";
-import { sentence } from "../src/pages/models/Story";
 import { placed } from "../src/pages/models/Tour";
 import { obstacle } from "../src/pages/models/useStart";
 import { dismiss } from "../src/toasts";
@@ -148,10 +147,6 @@ describe("small matters", () => {
     expect(hasNews(list("2026-01-01", "a"), before)).toBe(false);
     expect(hasNews(list("2026-01-01", "a", "c"), before)).toBe(true);
     expect(hasNews(list("2026-02-01", "a", "b"), before)).toBe(true);
-  });
-
-  it("names events of a download in words", () => {
-    expect(sentence("modeldeck.download.retry-scheduled.v1")).toBe("Retry scheduled");
   });
 
   it("puts the tour's text where there is room", () => {

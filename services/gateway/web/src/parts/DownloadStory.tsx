@@ -51,10 +51,14 @@ function verb(type: string): string {
   return type.replace(/^modeldeck\.download\./, "").replace(/\.v\d+$/, "");
 }
 
-function useStory(id: string) {
+function useQueued(id: string) {
   const queue = useTopic("queue")?.data;
   const active = queue?.active[id];
-  const known = active ?? queue?.queue[id] ?? queue?.completed[id];
+  return { active, known: active ?? queue?.queue[id] ?? queue?.completed[id] };
+}
+
+function useStory(id: string) {
+  const { active, known } = useQueued(id);
   const story = useInfiniteQuery({
     queryKey: ["story", id],
     queryFn: ({ pageParam: after }) => answer(api.GET("/api/v1/downloads/{download_id}/history", { params: { path: { download_id: id }, query: { after } } })),
@@ -70,15 +74,14 @@ function useStory(id: string) {
   useEffect(() => {
     if (stage !== undefined) void refetch();
   }, [stage, refetch]);
-  return { story, active, name: known?.name };
+  return story;
 }
 
 /** The whole story of one download: its attempts with their hosts, bytes and reasons, and every fact; goes on live. */
 export function DownloadStory({ id, name, onClose }: { id: string; name?: string | undefined; onClose: () => void }) {
-  const { story, active, name: known } = useStory(id);
-  const { data } = story;
+  const { active, known } = useQueued(id);
   return (
-    <Drawer title={name ?? known ?? "Download"} about="The story of this download" onClose={onClose}>
+    <Drawer title={name ?? known?.name ?? "Download"} about="The story of this download" onClose={onClose}>
       {active && (
         <section className="story-now">
           <div className="line">
@@ -88,25 +91,34 @@ export function DownloadStory({ id, name, onClose }: { id: string; name?: string
           <p className="muted">{[active.file?.path && fileName(active.file.path), active.speed, active.eta && `${active.eta} left`].filter(Boolean).join(" · ")}</p>
         </section>
       )}
-      <State of={sourceOf(story)} what="the story" lines={5}>
-        {() => (
-          <>
-            <Attempts of={data?.pages[0]?.attempts ?? []} />
-            <section>
-              <h3>What happened</h3>
-              <ol className="story">
-                {data?.pages.flatMap(({ events }) => events.map((fact) => <FactRow key={fact.seq} fact={fact} />))}
-              </ol>
-              {story.hasNextPage && (
-                <Button busy={story.isFetchingNextPage} onClick={() => void story.fetchNextPage()}>
-                  Show what came after
-                </Button>
-              )}
-            </section>
-          </>
-        )}
-      </State>
+      <Story id={id} />
     </Drawer>
+  );
+}
+
+/** The same without a drawer around it. */
+export function Story({ id }: { id: string }) {
+  const story = useStory(id);
+  const { data } = story;
+  return (
+    <State of={sourceOf(story)} what="the story" lines={5}>
+      {() => (
+        <>
+          <Attempts of={data?.pages[0]?.attempts ?? []} />
+          <section>
+            <h3>What happened</h3>
+            <ol className="story">
+              {data?.pages.flatMap(({ events }) => events.map((fact) => <FactRow key={fact.seq} fact={fact} />))}
+            </ol>
+            {story.hasNextPage && (
+              <Button busy={story.isFetchingNextPage} onClick={() => void story.fetchNextPage()}>
+                Show what came after
+              </Button>
+            )}
+          </section>
+        </>
+      )}
+    </State>
   );
 }
 

@@ -93,7 +93,7 @@ export function DeleteDialog({ files, onClose, onDeleted }: DeleteDialogProps) {
           ))}
         </ul>
       )}
-      <p>{size > 0 ? `It frees up to ${bytes(size)}.` : "How much it frees is not known."}</p>
+      <p>{size > 0 ? `This frees up to ${bytes(size)}.` : "How much this frees is not known."}</p>
       {neededBy.length > 0 && (
         <div className="note warn" role="alert">
           <p>

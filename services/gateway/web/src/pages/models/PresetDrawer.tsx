@@ -7,14 +7,14 @@ import { useTopic } from "../../api/useLive";
 import { CancelDialog } from "../../dialogs";
 import { bytes, percent } from "../../format";
 import { Icon } from "../../icons";
+import { Story } from "../../parts/DownloadStory";
 import { Drawer, DrawerFoot } from "../../parts/Drawer";
 import { CARDS, cardOf, Warnings, whatChanged } from "../../presets/PresetCard";
 import { sourceOf, State } from "../../state";
 import { Badge, Bar, Button, Loading } from "../../ui";
 import { Facts } from "./Facts";
 import { Space } from "./Space";
-import { Story } from "./Story";
-import { UninstallDialog } from "./UninstallDialog";
+import Uninstall from "./Uninstall";
 
 /** What a preset is, what it brings and where that goes, and what can be done about it. */
 export default function PresetDrawer({ id, onClose }: { id: string; onClose: () => void }) {
@@ -107,17 +107,22 @@ function Details({ preset }: { preset: Preset }) {
           </>
         )}
       </State>
-      {preset.download_id && (
-        <details className="folded-section">
-          <summary>
-            <Icon name="chevronRight" />
-            The story of its download
-          </summary>
-          <Story id={preset.download_id} version={status} />
-        </details>
-      )}
+      {preset.download_id && <Told id={preset.download_id} />}
       <Actions preset={preset} />
     </>
+  );
+}
+
+function Told({ id }: { id: string }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details className="folded-section" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <Icon name="chevronRight" />
+        The story of its download
+      </summary>
+      {open && <Story id={id} />}
+    </details>
   );
 }
 
@@ -183,7 +188,7 @@ function Actions({ preset }: { preset: Preset }) {
         </Button>
       )}
       <CancelDialog download={asked === "cancel" ? ref : undefined} onClose={() => setAsked(undefined)} onCancel={(item, keepPartial) => run(cancel(item, keepPartial))} />
-      {asked === "uninstall" && <UninstallDialog preset={preset} onClose={() => setAsked(undefined)} />}
+      {asked === "uninstall" && <Uninstall preset={preset} onClose={() => setAsked(undefined)} />}
     </DrawerFoot>
   );
 }

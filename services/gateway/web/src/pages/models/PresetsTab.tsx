@@ -1,4 +1,4 @@
-import { memo, useDeferredValue, useMemo } from "react";
+import { lazy, memo, Suspense, useDeferredValue, useMemo, useState } from "react";
 import { useCommand, type Command } from "../../api/commands";
 import type { Preset } from "../../api/types";
 import { reachable } from "../paths";
@@ -8,6 +8,8 @@ import { State, useTopicSource } from "../../state";
 import { Button, Empty, Section } from "../../ui";
 import { byText, fitting, NOTHING, SIZE_NAMES, sizeClass, sorted, type Listing } from "./facets";
 import { FilterBar, useChosen } from "./FilterBar";
+
+const Uninstall = lazy(() => import("./Uninstall"));
 
 const RANK: Record<Card, number> = { downloading: 0, paused: 1, queued: 2, failed: 3, installed: 4, available: 5 };
 
@@ -98,7 +100,9 @@ interface MoreProps {
   onDetails: (id: string) => void;
 }
 
-function More({ preset: { id, name, update_available }, card, onDetails }: MoreProps) {
+function More({ preset, card, onDetails }: MoreProps) {
+  const { id, name, update_available } = preset;
+  const [leaving, setLeaving] = useState(false);
   const generate = card === "installed" ? reachable(`/generate?model=${encodeURIComponent(id)}`) : undefined;
   const idle = card === "installed" || card === "available";
   return (
@@ -106,10 +110,16 @@ function More({ preset: { id, name, update_available }, card, onDetails }: MoreP
       <Button icon="info" kind="quiet" label={`Details of ${name}`} onClick={() => onDetails(id)}>
         {idle && !update_available ? "Details" : null}
       </Button>
+      {card === "installed" && <Button icon="trash" kind="quiet" label={`Uninstall ${name}`} onClick={() => setLeaving(true)} />}
       {generate && (
         <a className="button primary" href={generate}>
           Generate<span className="sr"> with {name}</span>
         </a>
+      )}
+      {leaving && (
+        <Suspense fallback={null}>
+          <Uninstall preset={preset} onClose={() => setLeaving(false)} />
+        </Suspense>
       )}
     </>
   );

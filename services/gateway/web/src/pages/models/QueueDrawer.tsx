@@ -6,12 +6,12 @@ import { dragOver } from "../../board/drag";
 import { CancelDialog, ReplaceDialog } from "../../dialogs";
 import { ago, bytes } from "../../format";
 import { Icon } from "../../icons";
+import { Story } from "../../parts/DownloadStory";
 import { Drawer } from "../../parts/Drawer";
 import { State, useTopicSource } from "../../state";
 import { Badge, Button } from "../../ui";
 import { Active, inOrder, Waiting } from "../../widgets/downloads";
 import { configure } from "./commands";
-import { Story } from "./Story";
 
 /** All downloads: running, waiting in an order that can be changed, failed and completed (R-198). */
 export default function QueueDrawer({ onClose }: { onClose: () => void }) {
@@ -56,7 +56,7 @@ function Queue({ queue }: { queue: QueueTopic }) {
           <ul className="active">
             {active.map((item) => (
               <Active key={item.download_id} item={item} onCancel={() => setAsked(item)}>
-                <Told id={item.download_id} version={`${item.status} ${item.attempt} ${item.file?.index}`} name={item.name} />
+                <Told id={item.download_id} name={item.name} />
               </Active>
             ))}
           </ul>
@@ -170,7 +170,7 @@ function WaitingList({ waiting, busy, onCancel }: WaitingListProps) {
               </span>
             }
           >
-            <Told id={item.download_id} version={item.status} name={item.name} />
+            <Told id={item.download_id} name={item.name} />
           </Waiting>
         ))}
       </ol>
@@ -190,13 +190,13 @@ function Ended({ item, children }: { item: EndedItem; children: ReactNode }) {
       <p className="muted">{[total_bytes != null && bytes(total_bytes), finished_at && ago(finished_at, now)].filter(Boolean).join(" · ")}</p>
       {status === "failed" && error && <p className="reason">{error}</p>}
       <div className="buttons">{children}</div>
-      <Told id={item.download_id} version={status} name={name} />
+      <Told id={item.download_id} name={name} />
     </li>
   );
 }
 
 /** The story, once somebody wants to read it. */
-function Told({ id, version, name }: { id: string; version: string; name: string }) {
+function Told({ id, name }: { id: string; name: string }) {
   const [open, setOpen] = useState(false);
   return (
     <details className="told" onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -204,7 +204,7 @@ function Told({ id, version, name }: { id: string; version: string; name: string
         <Icon name="chevronRight" />
         Story<span className="sr"> of {name}</span>
       </summary>
-      {open && <Story id={id} version={version} />}
+      {open && <Story id={id} />}
     </details>
   );
 }
