@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from gateway.boards.fold import Boards
 from gateway.boards.library import DELETED_KEPT
@@ -158,6 +159,14 @@ class TestSources:
         shown = items(queued("one"), file_completed("one", "x/a", 100), found("x/a"), other, found("x/a", 99))
         assert "source" not in shown["x/a"]
         assert shown["x/a"]["restorable"] is False
+        assert "verified" not in shown["x/a"]
+
+    @pytest.mark.parametrize("verified", ["sha256", "header", "size"])
+    def test_it_tells_what_agreed_when_it_was_fetched(self, verified: d.Verified) -> None:
+        first = msgspec.structs.replace(file_completed("one", "x/a", 100), verified=verified)
+        seen_again = msgspec.structs.replace(file_completed("two", "x/a", 100, action="present"), verified="size")
+        shown = items(queued("one"), first, found("x/a"), queued("two"), seen_again)
+        assert shown["x/a"]["verified"] == verified
 
     def test_a_preset_that_has_the_file_can_restore_it(self) -> None:
         publish = PresetPublished(preset=preset("a", file("x/a", 100)))

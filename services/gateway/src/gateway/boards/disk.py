@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from modeldeck_events.downloads import DownloadFileCompleted, FileSpec
+from modeldeck_events.downloads import DownloadFileCompleted, FileSpec, Verified
 from modeldeck_events.modelfiles import ModelFileFound, ModelFileHashed, ModelFileLinked, ModelMetadata
 from modeldeck_events.needs import satisfies
 from modeldeck_events.presets import PresetWarning
@@ -41,6 +41,7 @@ class FileOnDisk(msgspec.Struct, kw_only=True, omit_defaults=True):
     fetched_bytes: int | None = None
     fetched_sha256: str | None = None
     fetched_mtime_ns: int | None = None
+    fetched_verified: Verified | None = None
     sources: tuple[str, ...] = ()
     link: tuple[str, str] | None = None
     """Which other path's bytes it was given, and how (ModelFileLinked)."""
@@ -50,8 +51,10 @@ class FileOnDisk(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Note where the content came from, or that another source has the same."""
         if event.action == "present" and event.size_bytes == self.fetched_bytes:
             self.sources = tuple(dict.fromkeys((*self.sources, event.url)))[:MAX_SOURCES]
+            if event.verified == "sha256":
+                self.fetched_verified = "sha256"
         else:
-            self.sources, self.fetched_sha256 = (event.url,), None
+            self.sources, self.fetched_sha256, self.fetched_verified = (event.url,), None, event.verified
         self.fetched_seq, self.fetched_bytes = seq, event.size_bytes
         self.fetched_sha256 = event.sha256 or self.fetched_sha256
         self.fetched_mtime_ns = event.mtime_ns
@@ -81,7 +84,7 @@ class FileOnDisk(msgspec.Struct, kw_only=True, omit_defaults=True):
     def gone(self, seq: int, *, deleted: bool = False) -> None:
         """Note that nothing lies there any more; what comes next may come from anywhere."""
         self.size_bytes = self.modified_at = self.whole = self.metadata = self.sha256 = self.link = None
-        self.fetched_bytes = self.fetched_sha256 = self.fetched_mtime_ns = None
+        self.fetched_bytes = self.fetched_sha256 = self.fetched_mtime_ns = self.fetched_verified = None
         self.format, self.inode, self.sources = "", 0, ()
         self.seen_seq, self.deleted = seq, deleted or self.deleted
 
@@ -90,6 +93,11 @@ class FileOnDisk(msgspec.Struct, kw_only=True, omit_defaults=True):
         """The URL that has these bytes, None when nobody said so of the file as it is."""
         same = self.sha256 is not None and self.sha256 == self.fetched_sha256
         return self.sources[0] if self.sources and (same or self._is_as_fetched()) else None
+
+    @property
+    def verified(self) -> Verified | None:
+        """What agreed when these bytes were fetched, None when nobody fetched them as they are."""
+        return self.fetched_verified if self.source is not None else None
 
     def satisfies(self, spec: FileSpec) -> bool:
         """Tell whether this is the whole file that `spec` wants."""

@@ -54,7 +54,7 @@ class _Saved(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Library:
     """The files of one pool. The index is brought up to date when it is asked for: a fact costs next to nothing."""
 
-    VERSION = 1
+    VERSION = 2
     FOLDS = (
         ModelFileFound,
         ModelFileGone,

@@ -243,6 +243,7 @@ class Models:
             ("metadata", file.metadata),
             ("duplicates", self._duplicates.beside(path) or None),
             ("source", _source(source) if source else None),
+            ("verified", file.verified),
         )
         for name, value in more:
             if value is not None:

@@ -61,6 +61,11 @@ class ModelFile(Shape):
     needed_by: list[NeededBy]
     duplicates: list[str] | None = Field(None, description="up to ten other paths with the same content")
     source: ModelSource | None = None
+    verified: Literal["sha256", "header", "size"] | None = Field(
+        None,
+        description="what agreed when it was fetched: the hash that its catalog or host stated, else only its header, "
+        "or only its size; absent for a file that was not fetched from `source` as it is",
+    )
     restorable: bool = Field(description="whether it is known where to have it again after it was deleted")
 
 

@@ -2654,6 +2654,11 @@ export interface components {
             size_bytes: number;
             source?: components["schemas"]["ModelSource"] | null;
             /**
+             * Verified
+             * @description what agreed when it was fetched: the hash that its catalog or host stated, else only its header, or only its size; absent for a file that was not fetched from `source` as it is
+             */
+            verified?: ("sha256" | "header" | "size") | null;
+            /**
              * Volume
              * @description mount point
              */
