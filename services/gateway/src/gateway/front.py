@@ -44,9 +44,10 @@ from gateway.web import Dashboard, File
 
 MAX_BODY_BYTES = 1024 * 1024
 LARGE_BODIES = dict.fromkeys(
-    (f"{API}/workflows/scan", f"{API}/workflows/plan", f"{API}/workflows/install-missing"), MAX_WORKFLOW_BYTES
+    (f"{API}/workflows/{what}" for what in ("scan", "plan", "install-missing", "lock", "lock/plan", "lock/install")),
+    MAX_WORKFLOW_BYTES,
 )
-"""The routes that take a whole workflow."""
+"""The routes that take a whole workflow or a lock file."""
 STREAM = f"{API}/stream"
 PUBLISH = f"{API}/events"
 WRITES_PER_S = 50.0
@@ -165,7 +166,7 @@ class Front:
             ending = asyncio.get_running_loop().call_later(left_s, self._streams.end_session, principal.session)
         STREAMS.inc()
         try:
-            await self._streams(scope, receive, send, session=principal.session)
+            await self._streams(scope, receive, send, session=principal.session, user=principal.name)
         finally:
             STREAMS.dec()
             if ending is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 from modeldeck_events.message import Reading
@@ -26,8 +27,10 @@ from gateway.frames import LAST_CHUNK, chunk, cloudevent, encode, frame, is_priv
 from gateway.ids import EventId
 
 STATE_TOPICS = ("queue", "presets", "models", "templates", "featured", "resources", *derived.TOPICS)
+OWN_TOPIC = "user"
+"""A state topic of which everybody has his own: his board and his settings."""
 LOG_TOPICS = ("activity", "events")
-TOPICS = STATE_TOPICS + LOG_TOPICS
+TOPICS = (*STATE_TOPICS, OWN_TOPIC, *LOG_TOPICS)
 
 HEARTBEAT_S = 10
 _BEAT_S = 8.0
@@ -127,8 +130,11 @@ class Live:
         self._connected = connected
         self._derived = Derived(boards, connected)
         self.topics |= {name: Topic(name, render) for name, render in self._derived.renders().items()}
+        self._own: WeakValueDictionary[str, Topic] = WeakValueDictionary()
         self.position = Position("", 0)
         self.caught_up = asyncio.Event()
+        self.behind_since: datetime | None = None
+        """Since when the log has been out of reach: nothing that is published is newer."""
         self.cut_off = 0
         self._groups: dict[frozenset[str], set[Stream]] = {}
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
@@ -152,6 +158,8 @@ class Live:
             for seq, reached in self._waiting:
                 if seq <= batch.seq and not reached.done():
                     reached.set_result(None)
+        if batch.caught_up and self._connected():
+            self._reach(log=True)
 
     def on_reading(self, reading: Reading) -> None:
         """Take a reading; it is published within 20 ms, or when the download's next progress is due."""
@@ -181,9 +189,19 @@ class Live:
         finally:
             self._waiting.remove(waiter)
 
-    def join(self, stream: Stream, topics: Iterable[str]) -> None:
-        """Tell `stream` everything after the present position."""
-        self._groups.setdefault(group_of(topics), set()).add(stream)
+    def topic(self, name: str, user: str) -> Topic:
+        """Return a state topic; the own one of a user is kept up to date for as long as somebody holds it."""
+        if name != OWN_TOPIC:
+            return self.topics[name]
+        own = self._own.get(user)
+        if own is None:
+            own = self._own[user] = Topic(name, lambda: self.boards.users.own(user))
+            own.publish()
+        return own
+
+    def join(self, stream: Stream, topics: Iterable[str], user: str = "") -> None:
+        """Tell `stream` everything after the present position; of the users' own topics, that of `user`."""
+        self._groups.setdefault(group_of(topics, user), set()).add(stream)
 
     def leave(self, stream: Stream) -> None:
         """Tell `stream` nothing more."""
@@ -211,19 +229,35 @@ class Live:
         """Send `ping` to every stream in time, for ever."""
         while True:
             await asyncio.sleep(_BEAT_S)
-            self._send([("*", PING)])
+            self._send([("*", self._ping())])
 
     async def age(self) -> None:
         """Notice hosts that fell silent, a new day, and a log that cannot be reached, for ever."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(min(_AGE_S, self.boards.resources.next_silence_s(loop.time()) + _MOMENT_S))
+            if not self._connected():
+                self._reach(log=False)
             silence = self.boards.age(datetime.now(UTC), loop.time(), deaf=not self._connected())
             if self._derived.age():
                 self.boards.mark("overview")
             elif not silence:
                 continue
             self.publish()
+
+    def reach(self) -> Json:
+        """Return what `hello` and `ping` say of the log: nothing, or since when it has been out of reach."""
+        return {} if self.behind_since is None else {"behind_since": self.behind_since}
+
+    def _reach(self, *, log: bool) -> None:
+        """Tell every stream at once when the log goes out of reach, and when all of it has been seen again."""
+        if log is (self.behind_since is None):
+            return
+        self.behind_since = None if log else datetime.now(UTC)
+        self._send([("*", self._ping())])
+
+    def _ping(self) -> bytes:
+        return frame("ping", encode(self.reach()))
 
     def _arm(self, delay_s: float) -> None:
         loop = asyncio.get_running_loop()
@@ -247,7 +281,7 @@ class Live:
         frames: list[tuple[str, bytes]] = []
         for record in batch.records if activity or events else ():
             at = EventId(self.position.epoch, record.seq)
-            data = entry(record, self.boards.activity.named) if activity else None
+            data = entry(record, self.boards.activity.around(record)) if activity else None
             if data is not None:
                 body = encode(data)
                 frames.append(("activity", frame("activity", body, str(at))))
@@ -266,6 +300,10 @@ class Live:
                 patch = self.topics[name].publish()
                 if patch:
                     frames.append((name, frame("delta", encode({"topic": name, "data": patch}), event_id)))
+        for user, own in list(self._own.items()) if OWN_TOPIC in topics else ():
+            patch = own.publish()
+            if patch:
+                frames.append((_own_of(user), frame("delta", encode({"topic": OWN_TOPIC, "data": patch}), event_id)))
         if frames:
             self._send(frames)
         for due in (changed.next_due, derived_due):
@@ -286,10 +324,11 @@ class Live:
             _log.info("streams cut off: their readers did not read", count=len(slow))
 
 
-PING = frame("ping", b"{}")
+def _own_of(user: str) -> str:
+    return f"{OWN_TOPIC}/{user}"
 
 
-def group_of(topics: Iterable[str]) -> frozenset[str]:
-    """Return the frames' names that a stream of these topics gets."""
-    names = frozenset(topics)
+def group_of(topics: Iterable[str], user: str = "") -> frozenset[str]:
+    """Return the frames' names that a user's stream of these topics gets."""
+    names = frozenset(_own_of(user) if name == OWN_TOPIC else name for name in topics)
     return names - {"activity"} | {BOTH_LOGS} if names >= set(LOG_TOPICS) else names

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 import structlog
@@ -20,7 +21,7 @@ from gateway.asgi import SECURITY_HEADERS, Receive, Scope, Send, header
 from gateway.boards import activity
 from gateway.frames import chunk, cloudevent, encode, frame, is_private
 from gateway.ids import EventId
-from gateway.live import HEARTBEAT_S, LOG_TOPICS, STATE_TOPICS, TOPICS, Live
+from gateway.live import HEARTBEAT_S, LOG_TOPICS, STATE_TOPICS, TOPICS, Live, Topic
 from gateway.problems import ProblemError, away, not_ready
 
 MAILBOX_BYTES = 256 * 1024
@@ -86,9 +87,10 @@ class Mailbox:
 
 
 class StreamRequest:
-    """A checked request: which topics, and after which position of the log (None: from now on)."""
+    """A checked request: whose, which topics, and after which position of the log (None: from now on)."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, user: str) -> None:
+        self.user = user
         query = parse_qs(scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
         wanted = [name for part in query.get("topics", []) for name in part.split(",") if name.strip()]
         self.topics = tuple(dict.fromkeys(name.strip() for name in wanted)) or (*STATE_TOPICS, "activity")
@@ -126,9 +128,9 @@ class StreamEndpoint:
         """How many streams are open, replaying ones included."""
         return len(self._open)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, *, session: str) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, *, session: str, user: str) -> None:
         """Answer one request; raises ProblemError before anything was sent."""
-        request = StreamRequest(scope)
+        request = StreamRequest(scope, user)
         if self._closing or not self._live.caught_up.is_set():
             raise not_ready()
         if len(self._open) >= MAX_STREAMS:
@@ -152,12 +154,14 @@ class StreamEndpoint:
         *,
         resumed: bool,
     ) -> None:
+        # held to the end: the user's own topic is kept up to date for as long
+        states = [self._live.topic(name, request.user) for name in request.topics if name not in LOG_TOPICS]
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             if after is None or not request.logs:
-                self._start(mailbox, request, resumed=resumed)
+                self._start(mailbox, request, states, resumed=resumed)
             else:
-                await self._start_with_replay(mailbox, request, after, send)
+                await self._start_with_replay(mailbox, request, states, after, send)
             while (await receive())["type"] != "http.disconnect":
                 pass
         except (TimeoutError, UnavailableError) as error:
@@ -191,17 +195,19 @@ class StreamEndpoint:
                 return None, False
         return after, True
 
-    def _start(self, mailbox: Mailbox, request: StreamRequest, *, resumed: bool) -> None:
+    def _start(self, mailbox: Mailbox, request: StreamRequest, states: Sequence[Topic], *, resumed: bool) -> None:
         """Send what is true now and join, in one step."""
         now = str(EventId(*self._live.position))
-        frames = self._opening(request, now, resumed=resumed)
+        frames = self._opening(request, states, now, resumed=resumed)
         mailbox.open_with(chunk(b"".join(frames)))
-        self._live.join(mailbox, request.topics)
+        self._live.join(mailbox, request.topics, request.user)
 
-    async def _start_with_replay(self, mailbox: Mailbox, request: StreamRequest, after: EventId, send: Send) -> None:
+    async def _start_with_replay(
+        self, mailbox: Mailbox, request: StreamRequest, states: Sequence[Topic], after: EventId, send: Send
+    ) -> None:
         """Send the present state, the log from `after` to the present, the state again where it changed, and join."""
-        versions = {name: topic.version for name, topic in self._live.topics.items()}
-        await _send(send, b"".join(self._opening(request, str(after), resumed=True)))
+        versions = [topic.version for topic in states]
+        await _send(send, b"".join(self._opening(request, states, str(after), resumed=True)))
         at = after
         while at.epoch == self._live.position.epoch and at.seen < self._live.position.seq and not mailbox.closing:
             at = await self._replay_page(request, at, send)
@@ -209,10 +215,10 @@ class StreamEndpoint:
             mailbox.abort()
         if mailbox.closing:
             return
-        changed = [n for n in STATE_TOPICS if n in request.topics and self._live.topics[n].version != versions[n]]
-        frames = [frame("snapshot", self._live.topics[n].snapshot(), str(at)) for n in changed]
+        changed = [topic for topic, version in zip(states, versions, strict=True) if topic.version != version]
+        frames = [frame("snapshot", topic.snapshot(), str(at)) for topic in changed]
         mailbox.open_with(chunk(b"".join(frames)) if frames else b"")
-        self._live.join(mailbox, request.topics)
+        self._live.join(mailbox, request.topics, request.user)
 
     async def _replay_page(self, request: StreamRequest, at: EventId, send: Send) -> EventId:
         """Send the next entries after `at`, none beyond what is published; return how far that is."""
@@ -232,17 +238,18 @@ class StreamEndpoint:
         both = len(request.logs) == len(LOG_TOPICS)
         told = after.event_due and record.seq == after.seq
         if "activity" in request.topics and not told:
-            data = activity.entry(record, self._live.boards.activity.named)
+            data = activity.entry(record, self._live.boards.activity.around(record))
             if data is not None:
                 frames.append(frame("activity", encode(data), str(at._replace(event_due=both))))
         if "events" in request.topics and not is_private(record):
             frames.append(frame("event", encode(cloudevent(record)), str(at)))
         return frames
 
-    def _opening(self, request: StreamRequest, event_id: str, *, resumed: bool) -> list[bytes]:
+    def _opening(self, request: StreamRequest, states: Sequence[Topic], event_id: str, *, resumed: bool) -> list[bytes]:
         position = self._live.position
         hello = {"v": 1, "epoch": position.epoch, "heartbeat_s": HEARTBEAT_S, "resumed": resumed}
-        snapshots = [self._live.topics[name].snapshot() for name in request.topics if name in STATE_TOPICS]
+        hello |= self._live.reach()
+        snapshots = [topic.snapshot() for topic in states]
         opening = [frame("hello", encode(hello), "" if snapshots else event_id, RETRY_MS)]
         if request.after is not None and not resumed:
             opening.append(frame("reset", encode({"epoch": position.epoch})))

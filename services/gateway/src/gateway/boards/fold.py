@@ -40,11 +40,14 @@ _SHOWN_BY: dict[str, frozenset[str]] = {
     "repositories": frozenset({"featured"}),
     "featured": frozenset({"featured"}),
     "activity": frozenset({"overview"}),
+    "users": frozenset({"user"}),
 }
 """The topics that a board's change shows in; the templates, models and progress are asked when changes are taken."""
 _SHOWN_BY_DOWNLOADS = {"queue": _DOWNLOAD_TOPICS, "activity": _SHOWN_BY["activity"]}
 """The same for facts of downloads, which always concern the queue."""
-_FROM_THE_LOG = frozenset({"queue", "presets", "templates", "models", "featured", *_STUDIO_TOPICS, "disk-health"})
+_FROM_THE_LOG = frozenset(
+    {"queue", "presets", "templates", "models", "featured", *_STUDIO_TOPICS, "disk-health", "user"}
+)
 SCHEMA = 1
 """Version of the saved form as a whole; the boards' own versions are added to it."""
 
@@ -76,7 +79,7 @@ class Boards:
         self.repositories = Repositories(self.downloads, self.library, pool=pool)
         self.featured = Featured(self.repositories)
         self.studio = Studio()
-        self.activity = Activity(self.downloads)
+        self.activity = Activity(self.downloads, self.studio)
         self.resources = Resources(pool=pool)
         self.hosts = Hosts()
         self.users = Users()

@@ -143,6 +143,10 @@ class Users:
             updated_at=words.time(user.updated_at) if user.updated_at else None,
         )
 
+    def own(self, user_id: str) -> Json:
+        """Return what the user's own topic shows: who he is, his board and his settings."""
+        return {"user_id": user_id, "dashboard": self.dashboard(user_id), "settings": self.settings(user_id)}
+
     def settings(self, user_id: str) -> Json:
         """Return the user's settings, each with its default while he has not chosen."""
         return DEFAULT_SETTINGS | self.chosen(user_id)
@@ -173,7 +177,7 @@ class Users:
         return session_id in self._saved.ended
 
     def state(self) -> Json:
-        """Return how many there are: what one user chose is shown to nobody else, so no topic has it."""
+        """Return how many there are: what one user chose stands in his own topic only."""
         return {"users": len(self._saved.users), "tokens": len(self._saved.tokens)}
 
     def reset(self) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from gateway.context import PrincipalDep, ReadyDep, json_answer, read_answer
 from gateway.frames import cloudevent, is_private
 from gateway.ids import EventId
-from gateway.live import STATE_TOPICS
+from gateway.live import OWN_TOPIC, STATE_TOPICS
 from gateway.past import ViewDep
 from gateway.problems import ProblemError
 from gateway.routes.dashboard import DiskHealthTopic, OverviewTopic, ProjectsTopic, Stats, TasksTopic
@@ -27,7 +27,8 @@ from gateway.routes.shapes import (
     Warned,
 )
 from gateway.routes.system import Resources
-from gateway.routes.workflows import Skipped, Template
+from gateway.routes.user import UserDashboard, UserSettingsShown
+from gateway.routes.workflow_shapes import Skipped, Template
 
 _PAGE = 500
 _MAX_PAGES = 20
@@ -88,6 +89,14 @@ class FeaturedTopic(Shape):
     warnings: list[Warned] | None = None
 
 
+class UserTopic(Shape):
+    """What belongs to the caller, in every browser of his: his board and his settings. Nobody else is shown it."""
+
+    user_id: str
+    dashboard: UserDashboard
+    settings: UserSettingsShown
+
+
 class States(Shape):
     """The present states of the topics that were asked for."""
 
@@ -101,22 +110,31 @@ class States(Shape):
     active_tasks: TasksTopic | None = Field(None, alias="active-tasks")
     project_progress: ProjectsTopic | None = Field(None, alias="project-progress")
     disk_health: DiskHealthTopic | None = Field(None, alias="disk-health")
+    user: UserTopic | None = None
 
 
 @router.get("/state", response_model=States, responses={400: {"model": Problem, "description": "An unknown topic"}})
-async def state(request: Request, view: ViewDep, topics: Annotated[str, Query(max_length=500)] = "") -> Response:
-    """Return what `snapshot` events of the stream would hold now, by topic; all state topics without `topics`."""
+async def state(
+    request: Request, view: ViewDep, principal: PrincipalDep, topics: Annotated[str, Query(max_length=500)] = ""
+) -> Response:
+    """Return what `snapshot` events of the stream would hold now, by topic.
+
+    Without `topics`: all state topics that are the same for everybody.
+    """
+    there = (*STATE_TOPICS, OWN_TOPIC)
     names = [name.strip() for name in topics.split(",") if name.strip()] or [*filter(view.knows, STATE_TOPICS)]
-    unknown = [name for name in names if name not in STATE_TOPICS]
+    unknown = [name for name in names if name not in there]
     if unknown:
         raise ProblemError(
             400,
             "unknown_topic",
-            f"There is no state topic {', '.join(ascii(n[:40]) for n in unknown[:5])}; "
-            f"known are {', '.join(STATE_TOPICS)}.",
-            known_topics=list(STATE_TOPICS),
+            f"There is no state topic {', '.join(ascii(n[:40]) for n in unknown[:5])}; known are {', '.join(there)}.",
+            known_topics=list(there),
         )
-    return read_answer(request, {name: view.topic(name) for name in names})
+    return read_answer(
+        request,
+        {n: view.boards.users.own(principal.name) if n == OWN_TOPIC else view.topic(n) for n in names},
+    )
 
 
 @router.get("/events", response_model=EventPage)
@@ -158,5 +176,8 @@ async def stream(
     topics: Annotated[str, Query(description="comma separated")] = "",  # noqa: ARG001 - read by the raw endpoint
     last_event_id: Annotated[str, Query(description="resume after this id; the header wins")] = "",  # noqa: ARG001
 ) -> Response:
-    """Follow topics as Server-Sent Events: hello, snapshots, then deltas and entries. Answered by `sse`, not here."""
+    """Follow topics as Server-Sent Events: hello, snapshots, then deltas and entries. Answered by `sse`, not here.
+
+    The topic `user` is the caller's own board and settings; it comes only when it is named.
+    """
     raise ProblemError(400, "not_a_stream", "Open this with a client of Server-Sent Events.")

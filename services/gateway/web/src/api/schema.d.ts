@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/activity/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Show the caller again what he hid.
+         */
+        post: operations["restore_api_v1_activity_restore_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/asyncapi.json": {
         parameters: {
             query?: never;
@@ -963,7 +983,9 @@ export interface paths {
         };
         /**
          * State
-         * @description Return what `snapshot` events of the stream would hold now, by topic; all state topics without `topics`.
+         * @description Return what `snapshot` events of the stream would hold now, by topic.
+         *
+         *     Without `topics`: all state topics that are the same for everybody.
          */
         get: operations["state_api_v1_state_get"];
         put?: never;
@@ -1004,6 +1026,8 @@ export interface paths {
         /**
          * Stream
          * @description Follow topics as Server-Sent Events: hello, snapshots, then deltas and entries. Answered by `sse`, not here.
+         *
+         *     The topic `user` is the caller's own board and settings; it comes only when it is named.
          */
         get: operations["stream_api_v1_stream_get"];
         put?: never;
@@ -1272,6 +1296,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lock Of Workflow
+         * @description Return the lock file of the workflow in the body, which is not stored; as for a template.
+         */
+        post: operations["lock_of_workflow_api_v1_workflows_lock_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/lock/install": {
         parameters: {
             query?: never;
@@ -1423,7 +1467,7 @@ export interface paths {
         /**
          * Lock
          * @description Return the template's lock file: every file that it needs with path, size, hash and source, to install the same
-         *     bytes elsewhere. 409 while files are missing, 503 while large ones are still being hashed.
+         *     bytes elsewhere. 409 while files are missing, 503 while they are still being hashed.
          */
         get: operations["lock_api_v1_workflows_templates__template_id__lock_get"];
         put?: never;
@@ -1591,12 +1635,31 @@ export interface components {
          * @description One line of the activity feed, the same object as in the stream's topic `activity`.
          */
         ActivityEntry: {
+            /**
+             * Actor User Id
+             * @description who caused it
+             */
+            actor_user_id?: string | null;
             /** Category */
             category: string;
+            /** Download Id */
+            download_id?: string | null;
             /** Id */
             id: string;
             /** Link */
             link: string;
+            /** Project Id */
+            project_id?: string | null;
+            /**
+             * Project Name
+             * @description what people call that project
+             */
+            project_name?: string | null;
+            /**
+             * Seq
+             * @description position of the fact in the log, for `?at=`
+             */
+            seq?: number | null;
             /** Status */
             status: string;
             /** Subtitle */
@@ -1617,6 +1680,8 @@ export interface components {
         ActivityPage: {
             /** Activities */
             activities: components["schemas"]["ActivityEntry"][];
+            /** @description absent while nothing is hidden; POST /activity/restore shows it */
+            hidden?: components["schemas"]["Hidden"] | null;
             /** Next Cursor */
             next_cursor?: string | null;
         } & {
@@ -2328,6 +2393,41 @@ export interface components {
              * @description "ok", or why there are none ("no driver" ...) or some may be missing
              */
             status?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Hashing
+         * @description Not yet: the hashes of these files are being computed, these before all others. Ask again after Retry-After.
+         */
+        Hashing: {
+            /** Detail */
+            detail: string;
+            /** Paths */
+            paths: string[];
+            /**
+             * Status
+             * @constant
+             */
+            status: "hashing";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Hidden
+         * @description What the caller cleared from the feed.
+         */
+        Hidden: {
+            /**
+             * At
+             * @description when that was
+             */
+            at: string;
+            /**
+             * Up To Seq
+             * @description entries up to this position of the log are not shown
+             */
+            up_to_seq: number;
         } & {
             [key: string]: unknown;
         };
@@ -3888,6 +3988,7 @@ export interface components {
             resources?: components["schemas"]["Resources"] | null;
             stats?: components["schemas"]["Stats"] | null;
             templates?: components["schemas"]["TemplatesTopic"] | null;
+            user?: components["schemas"]["UserTopic"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -4028,6 +4129,11 @@ export interface components {
          * @description Whether everything is ready, per service.
          */
         SystemHealth: {
+            /**
+             * Comfyui Url
+             * @description where a person opens the ComfyUI of MODELDECK_COMFYUI_URL
+             */
+            comfyui_url?: string | null;
             /** Epoch */
             epoch: string;
             /** Seq */
@@ -4374,6 +4480,18 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * UserTopic
+         * @description What belongs to the caller, in every browser of his: his board and his settings. Nobody else is shown it.
+         */
+        UserTopic: {
+            dashboard: components["schemas"]["UserDashboard"];
+            settings: components["schemas"]["UserSettingsShown"];
+            /** User Id */
+            user_id: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * VariantMetadata
          * @description What a file's header or its hub says of it; nothing is rated.
          */
@@ -4526,6 +4644,8 @@ export interface operations {
                 cursor?: string | null;
                 category?: string | null;
                 project_id?: string | null;
+                /** @description words that an entry has to say, all of them, in any case */
+                text?: string | null;
                 /** @description answer from the past: a position of the log or an RFC 3339 time */
                 at?: string | null;
             };
@@ -4712,6 +4832,78 @@ export interface operations {
                 headers: {
                     /** @description of this answer; send it as If-None-Match */
                     ETag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_api_v1_activity_restore_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -10753,6 +10945,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The workflow, in any of ComfyUI's formats; or `{workflow, choices}`, `choices` for missing files by path: which file that is there is meant (it is linked), or a URL to fetch it from */
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
@@ -10766,6 +10959,130 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description The body cannot be read as JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No, or wrong, credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not from another site's page, or the credentials lack a scope (`missing_scope` names it) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The state forbids it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Larger than 5 MiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Host header names another host */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many wrong tokens, or too many writes; Retry-After says when */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The gateway or a service is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lock_of_workflow_api_v1_workflows_lock_post: {
+        parameters: {
+            query?: {
+                /** @description what the lock file calls the workflow */
+                name?: string;
+            };
+            header?: {
+                "idempotency-key"?: string;
+                /** @description `respond-async`: 202 instead of 503 while files are being hashed */
+                prefer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The workflow, in any of ComfyUI's formats */
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description With `Prefer: respond-async`, instead of 503 `hash_pending` */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hashing"];
                 };
             };
             /** @description The body cannot be read as JSON */
@@ -10856,10 +11173,13 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string;
+                /** @description `respond-async`: 202 instead of 503 while files are being hashed */
+                prefer?: string;
             };
             path?: never;
             cookie?: never;
         };
+        /** @description The lock file */
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
@@ -10873,6 +11193,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Installation"];
+                };
+            };
+            /** @description With `Prefer: respond-async`, instead of 503 `hash_pending` */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hashing"];
                 };
             };
             /** @description The body cannot be read as JSON */
@@ -10963,10 +11292,13 @@ export interface operations {
             query?: never;
             header?: {
                 "idempotency-key"?: string;
+                /** @description `respond-async`: 202 instead of 503 while files are being hashed */
+                prefer?: string;
             };
             path?: never;
             cookie?: never;
         };
+        /** @description The lock file */
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
@@ -10980,6 +11312,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WorkflowPlan"];
+                };
+            };
+            /** @description With `Prefer: respond-async`, instead of 503 `hash_pending` */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hashing"];
                 };
             };
             /** @description The body cannot be read as JSON */
@@ -11065,6 +11406,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The workflow, in any of ComfyUI's formats */
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
@@ -11163,6 +11505,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description The workflow, in any of ComfyUI's formats */
         requestBody: {
             content: {
                 "application/json": Record<string, never>;
@@ -11570,6 +11913,8 @@ export interface operations {
             };
             header?: {
                 "idempotency-key"?: string;
+                /** @description `respond-async`: 202 instead of 503 while files are being hashed */
+                prefer?: string;
             };
             path: {
                 template_id: string;
@@ -11589,6 +11934,15 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description With `Prefer: respond-async`, instead of 503 `hash_pending` */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hashing"];
                 };
             };
             /** @description The caller has it already */
