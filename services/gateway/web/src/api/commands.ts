@@ -1,4 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
+import { navigate } from "../router";
 import { notify, type Toast } from "../toasts";
 import { answer, api, ApiError } from "./client";
 import type { Edit } from "./live";
@@ -88,6 +89,9 @@ const INSTALL_ANSWERS: Partial<Record<string, string>> = {
   paused: "It is paused in the queue: resume it there.",
 };
 
+/** Offered, not done: who installs one preset after the other stays where he is; its card shows how it goes. */
+const SHOW_QUEUE = { label: "Show queue", run: () => navigate("/models?filter=queue") };
+
 export function install(preset: Preset): Command {
   return queued(preset, "install", "Added to the download queue.");
 }
@@ -106,7 +110,7 @@ function queued(preset: Preset, verb: string, message: string): Command {
       const known = INSTALL_ANSWERS[(outcome as { status: string }).status];
       return known
         ? { type: "info", title: preset.name, message: known }
-        : { type: "success", title: preset.name, message };
+        : { type: "success", title: preset.name, message, action: SHOW_QUEUE };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { memo, useState, type ReactNode } from "react";
 import { CONFLICT, install, pause, replace, resume, retry, update, type Command, type DownloadRef } from "../api/commands";
-import type { Preset } from "../api/types";
+import type { Preset, Warning } from "../api/types";
 import { usePreset } from "../api/useLive";
 import { ReplaceDialog } from "../dialogs";
 import { bytes, percent } from "../format";
@@ -74,7 +74,10 @@ export const PresetCard = memo(function PresetCard({ id, run, more }: PresetCard
         <Badge tone={tone}>{preset.status === "verifying" ? "Verifying" : preset.status === "retrying" ? "Retrying" : label}</Badge>
         {outdated && <Badge tone="info">Update available</Badge>}
       </div>
-      <p className="muted facts">{[size, preset.type, preset.category].filter(Boolean).join(" · ")}</p>
+      <p className="muted facts">
+        {[size, preset.type, preset.category].filter(Boolean).join(" · ")}
+        <QuietMark of={preset.warnings} />
+      </p>
       {preset.description && <p className="description">{preset.description}</p>}
       {card === "failed" && preset.error && <p className="reason">{preset.error}</p>}
       {outdated && <p className="muted">{whatChanged(preset)}</p>}
@@ -85,7 +88,7 @@ export const PresetCard = memo(function PresetCard({ id, run, more }: PresetCard
           ))}
         </ul>
       )}
-      <Warnings of={preset} />
+      <Warnings of={{ name: preset.name, warnings: preset.warnings?.filter(isLoud) ?? [] }} />
       <div className="foot">
         {busy && (
           <div className="progress">
@@ -126,20 +129,38 @@ export function whatChanged({ changed_files, installed_version, version }: Prese
   return versions + parts.join(", ");
 }
 
-/** True of most presets and no danger: said quietly. */
-const QUIET = new Set(["unverified", "shared_path", "size_format", "page_link"]);
+/** Oddities of the catalog that were dealt with, and what is true of most presets: nobody has to decide anything. */
+const QUIET = new Set(["unverified", "shared_path", "size_format", "page_link", "duplicate_file", "duplicate_key", "invalid_field", "count_mismatch"]);
 
-/** What is odd about something, folded in. */
+/** Whether a person has to know it before deciding. */
+export function isLoud({ code }: Warning): boolean {
+  return !QUIET.has(code);
+}
+
+/** That there is more to know, which the details say; too common to be told on every card. */
+function QuietMark({ of = [] }: { of: readonly Warning[] | undefined }) {
+  const quiet = of.filter((warning) => !isLoud(warning)).map(({ message }) => message);
+  if (quiet.length === 0) return null;
+  return (
+    <span className="quiet-mark" title={quiet.join("\n")}>
+      <Icon name="info" />
+      <span className="sr"> Good to know: {quiet.join("; ")}</span>
+    </span>
+  );
+}
+
+/** What is odd about something and wants a decision, or at least a look; folded in. */
 export function Warnings({ of: { warnings = [], name } }: { of: Pick<Preset, "warnings" | "name"> }) {
   if (warnings.length === 0) return null;
-  const quiet = warnings.every(({ code }) => QUIET.has(code));
+  const calm = !warnings.some(isLoud);
   const codes = [...new Set(warnings.map((warning) => warning.code.replaceAll("_", " ")))];
+  const what = calm ? (warnings.length === 1 ? "1 note" : `${warnings.length} notes`) : warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`;
   return (
-    <details className={`warnings${quiet ? " calm" : ""}`}>
+    <details className={`warnings${calm ? " calm" : ""}`}>
       <summary>
-        <Icon name={quiet ? "info" : "warning"} />
+        <Icon name={calm ? "info" : "warning"} />
         <span>
-          {warnings.length === 1 ? "1 warning" : `${warnings.length} warnings`}
+          {what}
           <span className="sr"> about {name}</span>: {codes.join(", ")}
         </span>
       </summary>
@@ -149,5 +170,30 @@ export function Warnings({ of: { warnings = [], name } }: { of: Pick<Preset, "wa
         ))}
       </ul>
     </details>
+  );
+}
+
+/** The same with all of it in sight, where there is room. */
+export function Notes({ of }: { of: readonly Warning[] | undefined }) {
+  const [loud, quiet] = [of?.filter(isLoud) ?? [], of?.filter((warning) => !isLoud(warning)) ?? []];
+  const list = (title: string, icon: IconName, kind: string, warnings: readonly Warning[]) =>
+    warnings.length > 0 && (
+      <section>
+        <h3>{title}</h3>
+        <ul className={`notes ${kind}`}>
+          {warnings.map(({ message }, index) => (
+            <li key={index}>
+              <Icon name={icon} />
+              <span>{message}</span>
+            </li>
+          ))}
+        </ul>
+      </section>
+    );
+  return (
+    <>
+      {list("Look at this first", "warning", "loud", loud)}
+      {list("Good to know", "info", "calm", quiet)}
+    </>
   );
 }

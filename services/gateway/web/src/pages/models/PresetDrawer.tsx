@@ -1,15 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { answer, api } from "../../api/client";
-import { cancel, install, pause, resume, retry, update, useCommand, type DownloadRef } from "../../api/commands";
+import { cancel, CONFLICT, install, pause, replace, resume, retry, update, useCommand } from "../../api/commands";
 import type { Preset } from "../../api/types";
 import { useTopic } from "../../api/useLive";
-import { CancelDialog } from "../../dialogs";
+import { CancelDialog, ReplaceDialog } from "../../dialogs";
 import { bytes, percent } from "../../format";
 import { Icon } from "../../icons";
 import { Story } from "../../parts/DownloadStory";
 import { Drawer, DrawerFoot } from "../../parts/Drawer";
-import { CARDS, cardOf, Warnings, whatChanged } from "../../presets/PresetCard";
+import { CARDS, cardOf, isLoud, Notes, whatChanged } from "../../presets/PresetCard";
 import { sourceOf, State } from "../../state";
 import { Badge, Bar, Button, Loading } from "../../ui";
 import { Facts } from "./Facts";
@@ -30,7 +30,7 @@ export default function PresetDrawer({ id, onClose }: { id: string; onClose: () 
 }
 
 function Details({ preset }: { preset: Preset }) {
-  const { id, name, description, tags = [], status } = preset;
+  const { id, name, description, tags = [], warnings = [], status } = preset;
   const card = cardOf(preset);
   const { label, tone } = CARDS[card];
   const details = useQuery({
@@ -65,12 +65,12 @@ function Details({ preset }: { preset: Preset }) {
           ))}
         </ul>
       )}
-      <Warnings of={preset} />
+      <Notes of={warnings.filter(isLoud)} />
       <State of={sourceOf(details)} what="the files" lines={3}>
         {({ files, license, source, requirements, created_at, updated_at }) => (
           <>
             <section>
-              <h3>Files</h3>
+              <h3>{files.length === 1 ? "1 file" : `${files.length} files`}</h3>
               <ul className="preset-files">
                 {files.map(({ path, size_bytes, installed, optional }) => (
                   <li key={path}>
@@ -91,6 +91,7 @@ function Details({ preset }: { preset: Preset }) {
               </ul>
             </section>
             {(card === "available" || card === "failed") && <Impact id={id} status={status} />}
+            <Notes of={warnings.filter((warning) => !isLoud(warning))} />
             <section>
               <h3>About</h3>
               <Facts
@@ -147,8 +148,10 @@ function Impact({ id, status }: { id: string; status: string }) {
 function Actions({ preset }: { preset: Preset }) {
   const { run } = useCommand();
   const card = cardOf(preset);
-  const [asked, setAsked] = useState<"cancel" | "uninstall">();
-  const ref: DownloadRef = { download_id: preset.download_id ?? "", preset_id: preset.id, name: preset.name };
+  const [asked, setAsked] = useState<"cancel" | "replace" | "uninstall">();
+  const { id, name, download_id, error } = preset;
+  // The same while it stays the same: an asking dialog opens for a download that is new to it.
+  const ref = useMemo(() => ({ download_id: download_id ?? "", preset_id: id, name, error }), [download_id, id, name, error]);
   const running = card === "downloading" || card === "queued" || card === "paused";
   return (
     <DrawerFoot>
@@ -172,6 +175,7 @@ function Actions({ preset }: { preset: Preset }) {
           Resume
         </Button>
       )}
+      {card === "failed" && preset.error_code === CONFLICT && <Button onClick={() => setAsked("replace")}>Replace what is there…</Button>}
       {card === "failed" && (
         <Button icon="refresh" kind="primary" onClick={() => run(retry(ref))}>
           Retry
@@ -188,6 +192,7 @@ function Actions({ preset }: { preset: Preset }) {
         </Button>
       )}
       <CancelDialog download={asked === "cancel" ? ref : undefined} onClose={() => setAsked(undefined)} onCancel={(item, keepPartial) => run(cancel(item, keepPartial))} />
+      <ReplaceDialog download={asked === "replace" ? ref : undefined} onClose={() => setAsked(undefined)} onReplace={(item) => run(replace(item))} />
       {asked === "uninstall" && <Uninstall preset={preset} onClose={() => setAsked(undefined)} />}
     </DrawerFoot>
   );

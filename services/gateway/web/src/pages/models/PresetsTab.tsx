@@ -3,7 +3,7 @@ import { useCommand, type Command } from "../../api/commands";
 import type { Preset } from "../../api/types";
 import { reachable } from "../paths";
 import { Growing } from "../../parts/Growing";
-import { CARDS, cardOf, PresetCard, Warnings, type Card } from "../../presets/PresetCard";
+import { CARDS, cardOf, isLoud, PresetCard, Warnings, type Card } from "../../presets/PresetCard";
 import { State, useTopicSource } from "../../state";
 import { Button, Empty, Section } from "../../ui";
 import { byText, fitting, NOTHING, SIZE_NAMES, sizeClass, sorted, type Listing } from "./facets";
@@ -22,7 +22,7 @@ const LISTING: Listing<Preset> = {
     {
       kind: "statuses",
       label: "Status",
-      of: (preset) => [cardOf(preset), ...(preset.update_available ? ["update"] : []), ...(preset.warnings?.length ? ["warned"] : [])],
+      of: (preset) => [cardOf(preset), ...(preset.update_available ? ["update"] : []), ...(preset.warnings?.some(isLoud) ? ["warned"] : [])],
       names: { ...Object.fromEntries(Object.entries(CARDS).map(([card, { label }]) => [card, label])), update: "Update available", warned: "With warnings" },
     },
   ],
