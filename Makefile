@@ -48,9 +48,8 @@ e2e: setup  ## browser tests (system Chromium)
 	$(SET_UP) --tests --browser
 	$(PYTEST) tests/e2e $(ARGS)
 
-screenshots: setup  ## the README's pictures, from the real page at work
+screenshots: setup  ## pictures of the page at work: each page's into docs/images, all the others into screenshots/
 	$(SET_UP) --tests --browser
-	@mkdir -p docs/images
 	PICTURES_DIR=docs/images $(PYTEST) tests/e2e/test_page_pictures.py
 
 faults: setup  ## kill, freeze and restart real processes during installs
