@@ -10,8 +10,7 @@ Errors as the hub gives them, in X-Error-Code and X-Error-Message: RepoNotFound 
 GatedRepo (401 without a token, 403 with one), RevisionNotFound, EntryNotFound, 401 for a token that it does not know,
 429 with Retry-After and RateLimit; 307 for a renamed repository. It can be taken down and brought back on its port.
 
-It is no real hub: shapes and headers are written from what huggingface_hub reads and from the hub's documentation, and
-that huggingface_hub itself accepts it is tested.
+It is no real hub; the demo's origin, which stands in for it too, has the shapes of the answers from the same place.
 """
 
 from __future__ import annotations
@@ -19,15 +18,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote
 
 from aiohttp import web
+from modeldeck_local.demo import hub_shapes as shapes
 
-LFS = (".safetensors", ".gguf", ".bin", ".ckpt", ".pt", ".pth", ".onnx")
 TOKEN = "hf_the-token-of-a-person"
 
 
@@ -50,10 +48,8 @@ class Repo:
     def commit(self, files: dict[str, bytes]) -> str:
         """Add or change files; return the commit."""
         now = {**self.commits.get(self.refs.get("main", ""), {}), **files}
-        listing = json.dumps(
-            [sorted((name, hashlib.sha256(data).hexdigest()) for name, data in now.items()), len(self.commits)]
-        )
-        sha = hashlib.sha1(listing.encode(), usedforsecurity=False).hexdigest()
+        hashes = sorted((name, hashlib.sha256(data).hexdigest()) for name, data in now.items())
+        sha = shapes.commit_id([hashes, len(self.commits)])
         self.commits[sha] = now
         self.refs["main"] = sha
         return sha
@@ -190,73 +186,52 @@ class Hub:
     def _repo(self, request: web.Request) -> tuple[Repo, str]:
         """Return the repository and the commit that are asked for, or refuse as the hub does."""
         if self._trouble is not None:
-            raise _refusal(self._trouble[0], "", "Trouble", headers=self._trouble[1])
+            raise _RefusedError(shapes.refusal(self._trouble[0], "", "Trouble", self._trouble[1]))
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if token and token not in self.tokens:
-            raise _refusal(401, "", "Invalid credentials in Authorization header")
+            raise _RefusedError(shapes.refusal(401, "", "Invalid credentials in Authorization header"))
         repo = self.repos.get(f"{request.match_info['org']}/{request.match_info['name']}")
         if repo is None or (repo.private and not token):
-            raise _refusal(
-                404 if token else 401,
-                "RepoNotFound",
-                "Repository not found" if token else "Invalid username or password.",
-            )
+            raise _RefusedError(shapes.repository_missing(signed_in=bool(token)))
         if repo.renamed_to:
             location = repo.redirect_to + request.path_qs.replace(repo.name, repo.renamed_to, 1)
-            raise _refusal(307, "", "Temporary Redirect", headers={"Location": location})
+            raise _RefusedError(shapes.refusal(307, "", "Temporary Redirect", {"Location": location}))
         described = request.path.startswith("/api/") and not repo.closed
         if repo.gated and not described and not (token and repo.granted):
-            message = f"Access to model {repo.name} is restricted. You must have access to it and be authenticated."
-            raise _refusal(403 if token else 401, "GatedRepo", message)
+            raise _RefusedError(shapes.repository_gated(repo.name, signed_in=bool(token)))
         revision = request.match_info.get("revision", "main")
         commit = repo.at(revision)
         if commit is None:
-            raise _refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+            raise _RefusedError(shapes.refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}"))
         return repo, commit
 
     async def _describe(self, request: web.Request) -> web.Response:
         repo, commit = self._repo(request)
-        blobs = "blobs" in request.query
-        told = {
-            "_id": "000000000000000000000000",
-            "id": repo.name,
-            "modelId": repo.name,
-            "author": repo.name.partition("/")[0],
-            "sha": commit,
-            "lastModified": "2026-05-01T12:00:00.000Z",
-            "createdAt": "2026-01-01T12:00:00.000Z",
-            "private": repo.private,
-            "gated": repo.gated,
-            "disabled": False,
-            "downloads": 1000,
-            "likes": 10,
-            "tags": [],
-            **repo.facts,
-            "siblings": [_sibling(name, data, blobs=blobs) for name, data in sorted(repo.commits[commit].items())],
-        }
-        return _json(request, told)
+        files = [(name, shapes.blob(name, data)) for name, data in sorted(repo.commits[commit].items())]
+        facts = {"private": repo.private, "gated": repo.gated, **repo.facts}
+        told = shapes.model(repo.name, commit, files, blobs="blobs" in request.query, facts=facts)
+        return shapes.json_answer(request, told)
 
     async def _tree(self, request: web.Request) -> web.Response:
         repo, commit = self._repo(request)
         folder = request.match_info.get("folder", "")
-        told = [
-            {"type": "file", "path": name, **_blob(name, data)}
+        told = shapes.tree(
+            (name, shapes.blob(name, data))
             for name, data in sorted(repo.commits[commit].items())
             if not folder or name.startswith(f"{folder}/")
-        ]
-        return _json(request, told)
+        )
+        return shapes.json_answer(request, told)
 
     async def _resolve(self, request: web.Request) -> web.StreamResponse:
         repo, commit = self._repo(request)
         name = request.match_info["file"]
         data = repo.commits[commit].get(name)
-        headers = {"X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         if data is None:
-            raise _refusal(404, "EntryNotFound", "Entry not found", headers=headers)
-        blob = _blob(name, data)
-        if "lfs" not in blob:
-            return _ranged(request, data, headers | {"ETag": f'"{blob["oid"]}"'})
-        headers |= {"X-Linked-Etag": f'"{blob["lfs"]["oid"]}"', "X-Linked-Size": str(len(data))}
+            raise _RefusedError(shapes.refusal(404, "EntryNotFound", "Entry not found", {"X-Repo-Commit": commit}))
+        content = shapes.blob(name, data)
+        headers = shapes.file_headers(commit, content)
+        if not content.sha256:
+            return _ranged(request, data, headers)
         location = f"http://{self.cdn}/cdn/{repo.name}/{commit}/{quote(name)}?signature=of-the-hub"
         return web.Response(status=302, headers=headers | {"Location": location})
 
@@ -270,37 +245,6 @@ class Hub:
         if repo.corrupt:
             data = data[:-1] + bytes([data[-1] ^ 1])
         return _ranged(request, data, {"ETag": etag, "Accept-Ranges": "bytes"})
-
-
-def _refusal(status: int, code: str, message: str, *, headers: dict[str, str] | None = None) -> _RefusedError:
-    said = {"X-Error-Code": code, "X-Error-Message": message, "X-Request-Id": "Root=1-test"} | (headers or {})
-    told = {key: value for key, value in said.items() if value}
-    return _RefusedError(web.Response(status=status, headers=told, body=json.dumps({"error": message}).encode()))
-
-
-def _blob(name: str, data: bytes) -> dict[str, Any]:
-    git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-    blob: dict[str, Any] = {"oid": git, "size": len(data)}
-    if name.endswith(LFS):
-        blob["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 135}
-    return blob
-
-
-def _sibling(name: str, data: bytes, *, blobs: bool) -> dict[str, Any]:
-    if not blobs:
-        return {"rfilename": name}
-    blob = _blob(name, data)
-    lfs = blob.pop("lfs", None)
-    told = {"rfilename": name, "blobId": blob["oid"], "size": blob["size"]}
-    return told | ({"lfs": {"sha256": lfs["oid"], "size": lfs["size"], "pointerSize": 135}} if lfs else {})
-
-
-def _json(request: web.Request, told: Any) -> web.Response:
-    body = json.dumps(told).encode()
-    etag = f'W/"{len(body):x}-{hashlib.sha256(body).hexdigest()[:27]}"'
-    if request.headers.get("If-None-Match") == etag:
-        return web.Response(status=304, headers={"ETag": etag})
-    return web.Response(body=body, headers={"ETag": etag, "Content-Type": "application/json; charset=utf-8"})
 
 
 def _ranged(request: web.Request, data: bytes, headers: dict[str, str]) -> web.Response:

@@ -1,13 +1,17 @@
 """The demo's origin over real HTTP."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
+from huggingface_hub import HfApi, get_hf_file_metadata
+from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError
 from modeldeck_local.demo.content import GeneratedFile
 from modeldeck_local.demo.origin import FLAKY_DROPS, Origin, Served
+from modeldeck_local.demo.shelf import Stated
 
 FILE = GeneratedFile("vae/x.safetensors", 600_000)
 
@@ -72,3 +76,57 @@ async def test_a_flaky_file_arrives_when_one_goes_on_where_it_broke(url: str, cl
                 breaks += 1
     assert 1 <= breaks <= FLAKY_DROPS
     assert hashlib.sha256(got).hexdigest() == FILE.sha256
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[str]:
+    """The origin as a hub: one repository for all, one whose terms must be accepted."""
+    served = {
+        f"/{repo}/resolve/main/{name}": Served(GeneratedFile(name, 300_000))
+        for repo in ("studio/Chat", "studio/Gated")
+        for name in ("chat-Q4_K_M.gguf", "chat-Q8_0-00001-of-00002.gguf", "chat-Q8_0-00002-of-00002.gguf")
+    }
+    stated = {
+        "studio/Chat": Stated("Talks about anything, at length.", "mit", facts={"likes": 7, "tags": ["gguf"]}),
+        "studio/Gated": Stated(gated="manual"),
+    }
+    async with TestServer(Origin(served, stated).app()) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+async def test_huggingface_hub_reads_a_repository_and_its_files(hub: str) -> None:
+    api = HfApi(endpoint=hub, token=False)
+    info = await asyncio.to_thread(api.model_info, "studio/Chat", files_metadata=True)
+    assert (info.likes, info.tags, info.gated) == (7, ["gguf"], False)
+    found = {file.rfilename: file for file in info.siblings or ()}
+    assert set(found) == {
+        "README.md",
+        "chat-Q4_K_M.gguf",
+        "chat-Q8_0-00001-of-00002.gguf",
+        "chat-Q8_0-00002-of-00002.gguf",
+    }
+    weights = GeneratedFile("chat-Q4_K_M.gguf", 300_000)
+    lfs = found["chat-Q4_K_M.gguf"].lfs
+    assert lfs is not None
+    assert (lfs.size, lfs.sha256) == (300_000, weights.sha256)
+    listed = await asyncio.to_thread(lambda: list(api.list_repo_tree("studio/Chat")))
+    assert {entry.path for entry in listed} == set(found)
+    at_commit = f"{hub}/studio/Chat/resolve/{info.sha}/chat-Q4_K_M.gguf"
+    metadata = await asyncio.to_thread(get_hf_file_metadata, at_commit, token=False)
+    assert (metadata.commit_hash, metadata.etag, metadata.size) == (info.sha, weights.sha256, 300_000)
+
+
+async def test_huggingface_hub_understands_what_is_refused(hub: str, client: aiohttp.ClientSession) -> None:
+    api = HfApi(endpoint=hub, token=False)
+    gated = await asyncio.to_thread(api.model_info, "studio/Gated", files_metadata=True)
+    assert gated.gated == "manual"
+    assert len(gated.siblings or ()) == 4
+    for path, refused in (
+        ("studio/Gated/resolve/main/chat-Q4_K_M.gguf", GatedRepoError),
+        ("studio/Chat/resolve/main/none.gguf", EntryNotFoundError),
+        ("studio/None/resolve/main/none.gguf", RepositoryNotFoundError),
+    ):
+        with pytest.raises(refused):
+            await asyncio.to_thread(get_hf_file_metadata, f"{hub}/{path}", token=False)
+    async with client.get(f"{hub}/studio/Chat/resolve/main/README.md") as answer:
+        assert "Talks about anything, at length." in await answer.text()

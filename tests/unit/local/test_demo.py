@@ -7,11 +7,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from catalog.featured.reading import parse_featured
+from catalog.hubs.variants import HubFile, variants
 from catalog.templates import scan
 from hypothesis import given
 from hypothesis import strategies as st
 from modeldeck_local.demo.catalog import NOTICE, DemoError, shrink, shrink_starter_catalog, with_files
 from modeldeck_local.demo.content import BLOCK_BYTES, GeneratedFile
+from modeldeck_local.demo.shelf import featured_list, stated_repositories, with_repositories
 from modeldeck_local.demo.templates import put_templates, stated_files
 
 HUB = "https://huggingface.co/org/repo/resolve/main"
@@ -120,3 +123,30 @@ def test_a_template_that_somebody_edited_stays(tmp_path: Path) -> None:
     edited.write_text("{}")
     put_templates(tmp_path)
     assert edited.read_text() == "{}"
+
+
+def test_the_hub_has_what_is_featured_and_variants_to_choose_from() -> None:
+    shrunk = with_repositories(shrink_starter_catalog())
+    served = json.loads(shrunk.manifest_json)
+    listed = parse_featured(featured_list(shrunk.manifest_json).encode())
+    assert listed.warnings == ()
+    assert len(listed.models) >= 8
+    for model in listed.models:
+        assert model.size_bytes == served[f"/{model.repo}/resolve/main/{model.filename}"]["size_bytes"]
+        assert model.description.startswith(NOTICE)
+    choices = {}
+    for repo in stated_repositories():
+        prefix = f"/{repo}/resolve/main/"
+        files = [HubFile(path.removeprefix(prefix)) for path in served if path.startswith(prefix)]
+        choices[repo], left_out = variants(files, url=str, path=str)
+        assert left_out == 0
+    assert sum(len(found) >= 4 for found in choices.values()) >= 3
+    assert {len(variant.parts) for variant in choices["Qwen/Qwen2.5-7B-Instruct-GGUF"]} == {0, 2, 3}
+    assert all(stated.description.startswith(NOTICE) for stated in stated_repositories().values())
+    assert [repo for repo, stated in stated_repositories().items() if stated.gated]
+
+
+def test_a_gated_repository_keeps_no_preset_from_its_files() -> None:
+    presets = json.loads(with_files(shrink_starter_catalog(), stated_files()).manifest_json)
+    gated = [repo for repo, stated in stated_repositories().items() if stated.gated]
+    assert not [path for path in presets for repo in gated if path.startswith(f"/{repo}/")]

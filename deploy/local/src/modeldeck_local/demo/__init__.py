@@ -2,7 +2,8 @@
 an origin on this machine.
 
 The origin stands in for the real hosts through MODELDECK_MIRRORS, so the product does all that it does with the real
-ones: ranges, validators, checksums, a slow server and one that fails. Nothing outside this machine is asked.
+ones: repositories and their variants, gated ones too; ranges, validators, checksums, a slow server and one that fails.
+Nothing outside this machine is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modeldeck_local.demo.catalog import DemoError, Shrunk, shrink_starter_catalog, with_files
+from modeldeck_local.demo.shelf import featured_list, with_repositories
 from modeldeck_local.demo.templates import put_templates, stated_files
 
 __all__ = ["DemoError", "Scene", "prepare"]
@@ -31,14 +33,16 @@ def prepare(folder: Path, port: int, templates: Path) -> Scene:
 
     Raises DemoError.
     """
-    shrunk: Shrunk = with_files(shrink_starter_catalog(), stated_files())
+    shrunk: Shrunk = with_repositories(with_files(shrink_starter_catalog(), stated_files()))
     put_templates(templates)
-    catalog, manifest = folder / "presets.yaml", folder / "manifest.json"
+    catalog, featured, manifest = (folder / name for name in ("presets.yaml", "featured.yaml", "manifest.json"))
     catalog.write_text(shrunk.catalog_yaml, encoding="utf-8")
+    featured.write_text(featured_list(shrunk.manifest_json), encoding="utf-8")
     manifest.write_text(shrunk.manifest_json, encoding="utf-8")
     origin = f"127.0.0.1:{port}"
     settings = {
         "MODELDECK_PRESETS_URL": str(catalog),
+        "MODELDECK_FEATURED_URL": str(featured),
         "MODELDECK_MIRRORS": ",".join(f"{host}=http://{origin}" for host in shrunk.hosts),
         "MODELDECK_ALLOWED_HOSTS": ",".join((*shrunk.hosts, origin)),
         "HF_ENDPOINT": "",

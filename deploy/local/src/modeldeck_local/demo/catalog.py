@@ -80,7 +80,7 @@ def _shrink_file(file: dict[str, Any], manifest: dict[str, dict[str, Any]], host
     for stated in ("sha256", "size_bytes"):
         file.pop(stated, None)
     path = _path_of(file["url"])
-    known = manifest.setdefault(path, {"size_bytes": _shrunk_size(file.get("size")), "name": file["path"]})
+    known = manifest.setdefault(path, {"size_bytes": shrunk_size(file.get("size")), "name": file["path"]})
     file["size"] = known["size_bytes"]
     hosts[urlsplit(file["url"]).hostname or ""] = None
 
@@ -89,7 +89,8 @@ def _path_of(url: str) -> str:
     return unquote(urlsplit(url).path)
 
 
-def _shrunk_size(stated: Any) -> int:
+def shrunk_size(stated: Any) -> int:
+    """Return the demo's size of a file, in whole grains; of one whose size is not known, a middling one."""
     try:
         real = parse_bytes(stated)
     except (TypeError, ValueError):

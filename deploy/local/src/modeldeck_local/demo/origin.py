@@ -1,4 +1,4 @@
-"""An HTTP origin like a model host: ranges, strong validators, checksums; one preset's files slow, another's flaky."""
+"""An HTTP origin like a model hub: ranges, strong validators, checksums; one preset's files slow, another's flaky."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import NamedTuple
 from aiohttp import web
 
 from modeldeck_local.demo.content import GeneratedFile
+from modeldeck_local.demo.hub import Hub
+from modeldeck_local.demo.shelf import Stated
 
 CHUNK_BYTES = 64 * 1024
 SPEED_BPS = {"": 2_000_000, "slow": 150_000, "flaky": 1_000_000}
@@ -43,19 +45,24 @@ def read_manifest(path: Path) -> dict[str, Served]:
 class Origin:
     """Serves generated files. A flaky one refuses its first request, then drops some connections in the middle."""
 
-    def __init__(self, served: Mapping[str, Served]) -> None:
+    def __init__(self, served: Mapping[str, Served], stated: Mapping[str, Stated] | None = None) -> None:
         self._served = served
+        self._hub = Hub({path: entry.file for path, entry in served.items()}, stated or {})
         self._refused: dict[str, int] = {}
         self._dropped: dict[str, int] = {}
 
     def app(self) -> web.Application:
         """Return the application to run."""
         app = web.Application()
+        self._hub.add_routes(app.router)
         app.router.add_get("/{path:.*}", self._answer)
         return app
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        served = self._served.get(request.path)
+        found = await self._hub.find(request)
+        if isinstance(found, web.Response):
+            return found
+        served = self._served.get(found.path)
         if served is None:
             raise web.HTTPNotFound(text=f"The demo has no {request.path}\n")
         if served.behaviour == "flaky" and self._refused.get(request.path, 0) < FLAKY_REFUSALS:
@@ -70,6 +77,7 @@ class Origin:
             "ETag": etag,
             "X-Linked-ETag": etag,
             "X-Linked-Size": str(size_bytes),
+            **found.headers,
         }
         wanted = _range_of(request, etag, size_bytes)
         if wanted is None:
