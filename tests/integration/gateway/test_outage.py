@@ -44,6 +44,12 @@ async def test_the_bus_goes_and_comes_back(tmp_path: Path, how: str) -> None:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/readyz")).status_code == 503
         assert (await http.get("/api/events")).status_code == 503
+        if how == "kill":  # a frozen one is noticed later
+            await follower.until(lambda f: "behind_since" in f.named("ping")[-1].data if f.named("ping") else False)
+            late = Follower(http, "presets")
+            await late.until(lambda f: bool(f.last_id))
+            assert "behind_since" in late.named("hello")[0].data
+            await late.stop()
         if how == "kill":
             await server.start()
         else:
@@ -58,6 +64,7 @@ async def test_the_bus_goes_and_comes_back(tmp_path: Path, how: str) -> None:
         head = app.live.position.seq
         await follower.until(lambda f: f.named("event")[-1].data["seq"] == head)
         assert [e.data["seq"] for e in follower.named("event")] == list(range(2, head + 1))
+        assert all("behind_since" not in ping.data for ping in follower.named("ping")[-1:])
         assert (await http.get("/readyz")).status_code == 200
         await follower.stop()
     await services.bus.close()

@@ -144,6 +144,26 @@ describe("a stream", () => {
     expect(feed.status.phase).toBe("live");
   });
 
+  it("is stale while the gateway is behind its log, and says since when what comes is no newer", () => {
+    latest().begin();
+    const since = new Date(Date.now() - 4_000);
+    latest().send("ping", { behind_since: since.toISOString() });
+    expect(feed.status).toEqual({ phase: "stale", since: since.getTime(), behind: true });
+    expect(latest().closed).toBe(false);
+    latest().send("delta", { topic: "queue", data: { paused: true } }, "e1-6");
+    expect(feed.topics.get("queue")?.at).toBe(since.getTime());
+    expect(feed.status.phase).toBe("stale");
+    latest().send("ping", {});
+    expect(feed.status.phase).toBe("live");
+  });
+
+  it("is never live when it opens while the gateway is behind its log", () => {
+    latest().begin("e1-5", { behind_since: new Date().toISOString() });
+    expect(feed.status).toMatchObject({ phase: "stale", behind: true });
+    latest().send("ping", {});
+    expect(feed.status.phase).toBe("live");
+  });
+
   it("ignores what a closed source still says", async () => {
     latest().begin();
     const first = latest();

@@ -13,6 +13,8 @@ export interface Status {
   phase: Phase;
   /** When the phase began, milliseconds since 1970; for `stale` after silence, when the server was last heard. */
   since: number;
+  /** The gateway answers, but has lost its event log: what it sends is of `since`. */
+  behind?: boolean;
 }
 
 /** What a feed says; it passes a worker's port as it is. `at` is the time of receipt. */
@@ -66,6 +68,7 @@ export class Feed {
   #heartbeatMs = DEFAULT_HEARTBEAT_MS;
   #heardAt = 0;
   #liveSince = 0;
+  #behindSince: number | undefined;
   #attempt = 0;
   #failuresWithId = 0;
   #wanted: readonly TopicName[] = [];
@@ -141,6 +144,7 @@ export class Feed {
       if (typeof data["heartbeat_s"] === "number") this.#heartbeatMs = data["heartbeat_s"] * 1000;
       this.#watch();
       this.#failuresWithId = 0;
+      this.#setBehind(data);
       if (this.#lastId && data["resumed"] === false) this.#options.emit({ kind: "reset" });
       this.#emitAlive();
     });
@@ -152,7 +156,11 @@ export class Feed {
       this.#options.emit({ kind: "reset" });
       this.#open();
     });
-    on("ping", () => this.#emitAlive());
+    on("ping", (data) => {
+      this.#setBehind(data);
+      if (this.#pending.size === 0) this.#setLive();
+      this.#emitAlive();
+    });
     on("bye", () => this.#fail("silence"));
     source.onerror = () => {
       if (source === this.#source) this.#fail("error");
@@ -171,7 +179,7 @@ export class Feed {
   }
 
   #keep(kind: "snapshot" | "delta", topic: TopicName, data: unknown): void {
-    const at = Date.now();
+    const at = this.#behindSince ?? Date.now();
     const present = kind === "snapshot" ? data : mergePatch(this.topics.get(topic)?.data, data);
     this.topics.set(topic, { data: present, at });
     this.#options.emit({ kind, topic, data, at });
@@ -184,12 +192,18 @@ export class Feed {
   }
 
   #setLive(): void {
-    if (this.status.phase === "live") return;
-    this.#liveSince = Date.now();
+    if (this.#behindSince === undefined && this.status.phase === "live") return;
     clearTimeout(this.#poll);
     this.#polling?.abort();
     this.#polling = undefined;
+    if (this.#behindSince !== undefined) return this.#setPhase("stale", this.#behindSince, true);
+    this.#liveSince = Date.now();
     this.#setPhase("live");
+  }
+
+  #setBehind({ behind_since: since }: Record<string, unknown>): void {
+    // The server's clock may be ahead of this one.
+    this.#behindSince = typeof since === "string" ? Math.min(Date.parse(since), Date.now()) : undefined;
   }
 
   #fail(cause: "error" | "silence"): void {
@@ -270,9 +284,9 @@ export class Feed {
     this.#options.emit({ kind: "alive", silence_ms: SILENT_HEARTBEATS * this.#heartbeatMs });
   }
 
-  #setPhase(phase: Phase, since = Date.now()): void {
-    if (phase === this.status.phase) return;
-    this.status = { phase, since };
+  #setPhase(phase: Phase, since = Date.now(), behind = false): void {
+    if (phase === this.status.phase && behind === (this.status.behind ?? false)) return;
+    this.status = { phase, since, ...(behind ? { behind } : {}) };
     this.#options.emit({ kind: "status", status: this.status });
   }
 }

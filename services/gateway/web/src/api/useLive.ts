@@ -1,5 +1,5 @@
 import { createContext, useCallback, useContext, useEffect, useState, useSyncExternalStore } from "react";
-import type { Phase } from "./feed";
+import type { Status } from "./feed";
 import type { Connection, Held, LiveState, LiveStore } from "./live";
 import type { Preset, TopicName, Topics } from "./types";
 
@@ -37,8 +37,8 @@ export function usePreset(id: string): Preset | undefined {
 const GRACE_MS = 2_000;
 
 /** The connection's phase, and whether it has been away long enough to say so. */
-export function useConnection(): { phase: Phase; since: number; trouble: boolean } {
-  const { phase, since } = useLive((state) => state.status);
+export function useConnection(): Status & { trouble: boolean } {
+  const { phase, since, behind } = useLive((state) => state.status);
   const [elapsed, setElapsed] = useState(0);
   const away = phase === "connecting" || phase === "stale";
   useEffect(() => {
@@ -47,7 +47,7 @@ export function useConnection(): { phase: Phase; since: number; trouble: boolean
     const timer = setTimeout(() => setElapsed(since), Math.max(0, since + GRACE_MS - Date.now()));
     return () => clearTimeout(timer);
   }, [away, since]);
-  return { phase, since, trouble: away && elapsed === since };
+  return { phase, since, ...(behind ? { behind } : {}), trouble: away && elapsed === since };
 }
 
 /** The present time, renewed every `intervalMs`; for relative times. */

@@ -80,7 +80,7 @@ function ConnectionBadge() {
 
 /** Said once an outage has lasted; what is shown below is then of the time named. */
 export function OutageBanner() {
-  const { phase, trouble } = useConnection();
+  const { phase, behind, trouble } = useConnection();
   const { connection } = useLiveContext();
   const at = useTopic("queue")?.at;
   return (
@@ -89,7 +89,12 @@ export function OutageBanner() {
         <div className="banner">
           <Icon name="warning" />
           <p>
-            <strong>{!navigator.onLine ? "You are offline." : phase === "stale" ? "Connection lost." : "The gateway does not answer."}</strong>{" "}
+            <strong>
+              {!navigator.onLine ? "You are offline."
+              : behind ? "The gateway has lost its event log."
+              : phase === "stale" ? "Connection lost."
+              : "The gateway does not answer."}
+            </strong>{" "}
             {at ? `What you see is of ${clock(at)}. ` : ""}Trying again by itself.
           </p>
           <Button onClick={connection.retry}>Try now</Button>
