@@ -11,6 +11,7 @@ from gateway.boards.activity import only
 from gateway.boards.board import Json
 from gateway.boards.fold import Boards
 from gateway.boards.overview import overview, stats
+from gateway.boards.studio.jobs import Jobs
 from modeldeck_events import envelope, registry, studio
 from modeldeck_events import generations as g
 from modeldeck_events.message import Event
@@ -85,6 +86,30 @@ def test_the_home_page_counts_presets_files_and_generations() -> None:
         "storage_used_bytes": 100,
         "absent": [],
     }
+
+
+def test_the_last_seven_days_are_counted_where_they_are_known() -> None:
+    boards = Boards()
+    for seq, days_ago in enumerate((8, 6, 1, 1, 0), start=1):
+        event = g.GenerationCompleted(source="comfy", generation_id=f"{seq}")
+        boards.apply(told(event, seq, minutes_ago=days_ago * 1440))
+    assert "trends" not in stats(boards), "only with a time there are days"
+    assert stats(boards, NOW)["trends"] == {"generations": [1, 0, 0, 0, 0, 2, 1]}
+    assert "trends" not in shown(boards), "no conversation was ever told of"
+    for seq, days_ago in enumerate((7, 2, 0), start=6):
+        message = c.MessageSent(conversation_id="1", message_id=f"{seq}", tokens=10)
+        boards.apply(told(message, seq, minutes_ago=days_ago * 1440))
+    assert shown(boards)["trends"] == {"messages": [0, 0, 0, 0, 1, 0, 1], "tokens": [0, 0, 0, 0, 10, 0, 10]}
+
+
+def test_days_whose_jobs_are_partly_forgotten_are_not_counted() -> None:
+    jobs = Jobs(kept=4)
+    for seq in range(1, 7):
+        jobs.apply(told(g.GenerationCompleted(source="comfy", generation_id=f"{seq}"), seq, minutes_ago=-seq))
+    assert jobs.count("generation") == 6
+    assert jobs.completed_between("generation", NOW, NOW + timedelta(days=1)) is None
+    late = NOW + timedelta(minutes=6)
+    assert jobs.completed_between("generation", late, late + timedelta(days=1)) == 1
 
 
 def test_a_studio_at_a_glance() -> None:
@@ -215,12 +240,14 @@ def test_the_feed_has_the_real_projects_names_and_filters() -> None:
             "source_entity_id": "3",
             "actor_name": "Ana",
             "payload": {
+                "seq": 2,
                 "type": "review",
                 "status": "approved",
                 "title": "Ana approved scene 3",
                 "subtitle": "",
                 "link": "/activity?project_id=film",
                 "project_id": "film",
+                "project_name": "Film",
             },
             "created_at": "2026-11-21T11:57:00.000Z",
         }
@@ -232,6 +259,27 @@ def test_the_feed_has_the_real_projects_names_and_filters() -> None:
         "review",
         "review",
         "collaboration",
+    ]
+
+
+def test_entries_call_things_by_names_that_other_facts_said() -> None:
+    boards = folded(
+        p.ProjectStatusChanged(project_id="p1", status="active"),
+        p.ProjectCreated(project_id="p1", name="Film"),
+        p.SceneAdded(project_id="p1", scene_id="s3", title="The harbour"),
+        p.ProjectStatusChanged(project_id="p1", status="blocked"),
+        p.ReviewRejected(project_id="p1", scene_id="s3", reason="Too dark."),
+        t.TrainingQueued(job_id="j", name="Portrait LoRA", project_id="p1"),
+        t.TrainingFailed(job_id="j", project_id="p1", error="out of memory"),
+    )
+    told = [(e["title"], e["subtitle"], e.get("project_name")) for e in boards.activity.state()["activities"]]
+    assert told == [
+        ("Portrait LoRA", "out of memory", "Film"),
+        ("Portrait LoRA", "Training queued", "Film"),
+        ("Somebody rejected “The harbour”", "Too dark.", "Film"),
+        ("Film", "The project is blocked", "Film"),
+        ("Film", "Project created", "Film"),
+        ("Project p1", "The project is active", "p1"),
     ]
 
 

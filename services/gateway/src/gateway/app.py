@@ -34,6 +34,7 @@ from gateway.routes.models import model_list
 from gateway.routes.presets import category_list, preset_list
 from gateway.routes.workflows import template_list
 from gateway.server import allow_connections, bind, serve
+from gateway.service_watch import ServiceWatch
 from gateway.settings import GatewaySettings, is_loopback, secret_of
 from gateway.snapshots import SnapshotKeeper, Snapshots
 from gateway.sse import MAX_STREAMS, StreamEndpoint
@@ -122,6 +123,7 @@ class App:
         self.service.task(self._follow_readings, name="readings", when_ready=False)
         self.service.task(self.live.beat, name="heartbeat", when_ready=False)
         self.service.task(self.live.age, name="age", when_ready=False)
+        self.service.task(ServiceWatch(self.gateway.health, self.live).run, name="service watch")
         self.service.task(HostWatch(self.boards, self.service.store).run, name="host watch")
         self.service.task(self._snapshots.run, name="snapshots")
         self.service.task(self._inspector.run, name="inspector")

@@ -33,7 +33,7 @@ class Derived:
         """Return what renders each topic."""
         boards = self._boards
         return {
-            "stats": lambda: stats(boards),
+            "stats": lambda: stats(boards, self._now()),
             "overview": self._overview,
             "active-tasks": lambda: {"tasks": {task["id"]: task for task in tasks(boards, RECENT)}},
             "project-progress": boards.studio.projects.state,

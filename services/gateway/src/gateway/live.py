@@ -241,6 +241,7 @@ class Live:
             silence = self.boards.age(datetime.now(UTC), loop.time(), deaf=not self._connected())
             if self._derived.age():
                 self.boards.mark("overview")
+                self.boards.mark("stats")
             elif not silence:
                 continue
             self.publish()

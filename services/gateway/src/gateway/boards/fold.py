@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 from modeldeck_events.downloads import DownloadEvent
-from modeldeck_events.generations import GenerationProgress
+from modeldeck_events.generations import ComfyuiStatus, GenerationProgress
 from modeldeck_events.message import Event, Reading
 from modeldeck_events.readings import DownloadProgress, HostSample
 from modeldeck_events.store import Record
@@ -29,6 +29,7 @@ from gateway.boards.studio.studio import Studio
 from gateway.boards.templates import Templates
 from gateway.boards.users import Users
 from gateway.boards.uses import Uses
+from gateway.boards.vitals import Vitals
 
 _DOWNLOAD_TOPICS = frozenset({"queue", "presets", "active-tasks", "featured"})
 _STUDIO_TOPICS = frozenset({"stats", "overview", "active-tasks", "project-progress"})
@@ -83,6 +84,7 @@ class Boards:
         self.resources = Resources(pool=pool)
         self.hosts = Hosts()
         self.users = Users()
+        self.vitals = Vitals()
         needs = Needs(self.downloads, self.library, self.presets, self.templates, pool=pool)
         self.uses = Uses(self.library)
         self.models = Models(self.library, needs, self.presets, self.resources, self.uses, pool=pool)
@@ -119,14 +121,19 @@ class Boards:
             self._dirty |= _SAMPLE_TOPICS
         elif isinstance(reading, GenerationProgress) and self.studio.jobs.read(reading):
             self._dirty.add("active-tasks")
+        elif isinstance(reading, ComfyuiStatus) and self.vitals.read(reading, now_s):
+            self._dirty.add("overview")
 
     def age(self, now: datetime, now_s: float, *, deaf: bool) -> bool:
-        """Look which hosts fell silent; return whether something changed. `deaf`: nothing can be heard at present."""
-        if not self.resources.age(now, now_s, deaf=deaf):
-            return False
-        self.models.disks_changed()
-        self._dirty |= _SAMPLE_TOPICS
-        return True
+        """Look who fell silent; return whether something changed. `deaf`: nothing can be heard at present."""
+        changed = self.vitals.age(now, now_s)
+        if changed:
+            self._dirty.add("overview")
+        if self.resources.age(now, now_s, deaf=deaf):
+            self.models.disks_changed()
+            self._dirty |= _SAMPLE_TOPICS
+            changed = True
+        return changed
 
     def look_back(self, samples: Iterable[HostSample], moment: datetime) -> None:
         """Hold what the hosts read at a past moment: for boards that were folded until then, and that nobody told."""

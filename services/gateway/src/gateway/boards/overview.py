@@ -13,17 +13,23 @@ from itertools import islice
 from gateway.boards import words
 from gateway.boards.board import Json, known
 from gateway.boards.fold import Boards
-from gateway.boards.studio.chats import day, week
+from gateway.boards.studio.chats import day, days, week
+from gateway.boards.studio.jobs import Jobs
 from gateway.boards.studio.studio import Studio
 
 RECENT = 10
+TREND_DAYS = 7
+"""So many days a trend has, the oldest first; today, which goes on, is the last one."""
 _RECENT_TYPES = {"training": "training", "conversation": "conversation", "model": "model", "dataset": "dataset"}
 _SHOWN_AS = _RECENT_TYPES | {"download": "model", "file": "model"}
 """The feed's types in the words of R-024."""
 
 
-def stats(boards: Boards) -> Json:
-    """Return the home page's numbers (R-020): installed models are installed presets (C-16), storage is model files."""
+def stats(boards: Boards, now: datetime | None = None) -> Json:
+    """Return the home page's numbers (R-020): installed models are installed presets (C-16), storage is model files.
+
+    With `now` also how many generations were completed on each of the last days, where that is still known.
+    """
     jobs = boards.studio.jobs
     used = sum(file.size_bytes or 0 for file in boards.library.files.values())
     return {
@@ -34,7 +40,7 @@ def stats(boards: Boards) -> Json:
         "model_files": len(boards.library.files),
         "storage_used_bytes": used,
         "absent": [] if jobs.reported("generation") else ["generations"],
-    }
+    } | known(trends=_generation_trend(jobs, now) if now else None)
 
 
 def overview(boards: Boards, entries: Iterable[Json], now: datetime, *, connected: bool) -> Json:
@@ -48,7 +54,7 @@ def overview(boards: Boards, entries: Iterable[Json], now: datetime, *, connecte
         "systemStatus": _system_status(boards, connected=connected),
         "quickStats": _quick_stats(studio),
         "absent": absent(boards),
-    }
+    } | known(trends=_chat_trends(studio, now))
 
 
 def absent(boards: Boards) -> list[str]:
@@ -61,6 +67,21 @@ def absent(boards: Boards) -> list[str]:
     reported |= {"gpu"} if _gpu_memory(boards) else set()
     expected = ("generations", "conversations", "training", "models", "inference", "datasets", "gpu")
     return [name for name in expected if name not in reported]
+
+
+def _generation_trend(jobs: Jobs, now: datetime) -> Json | None:
+    counts = [jobs.completed_between("generation", *bounds) for bounds in days(now, TREND_DAYS)]
+    return None if None in counts or not any(counts) else {"generations": counts}
+
+
+def _chat_trends(studio: Studio, now: datetime) -> Json | None:
+    if not studio.chats.reported:
+        return None
+    bounds = days(now, TREND_DAYS)
+    return {
+        "messages": [studio.chats.messages_between(*day) for day in bounds],
+        "tokens": [studio.chats.tokens_between(*day) for day in bounds],
+    }
 
 
 def _statistics(studio: Studio, now: datetime) -> Json:
@@ -99,6 +120,7 @@ def _system_status(boards: Boards, *, connected: bool) -> Json:
         database="connected" if connected else "disconnected",
         gpuMemory=_gpu_memory(boards),
         inferenceServers=stock.running("inference"),
+        **boards.vitals.state(),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
 
 from gateway.boards import activity, widgets
 from gateway.boards.board import Json
@@ -21,6 +22,12 @@ FEED_LIMIT = 50
 router = APIRouter(prefix="/dashboard", tags=["dashboard"])
 
 
+class StatsTrends(Shape):
+    """How many on each of the last seven days, the oldest first; of UTC in the topic."""
+
+    generations: list[int]
+
+
 class Stats(Shape):
     """The home page's numbers; `absent` names sources that never reported, whose 0 is no data."""
 
@@ -31,6 +38,7 @@ class Stats(Shape):
     model_files: int
     storage_used_bytes: int
     absent: list[str]
+    trends: StatsTrends | None = None
 
 
 class Statistics(Shape):
@@ -67,6 +75,16 @@ class GpuMemory(Shape):
     percentage: float
 
 
+class ComfyuiShown(Shape):
+    """A ComfyUI that is watched; `silent` when its watcher has not been heard for more than a minute."""
+
+    status: Literal["ok", "away", "silent"]
+    running: int | None = None
+    pending: int | None = None
+    version: str | None = None
+    error: str | None = Field(None, description="why it cannot be watched")
+
+
 class SystemStatus(Shape):
     """What works (R-025)."""
 
@@ -74,6 +92,8 @@ class SystemStatus(Shape):
     database: Literal["connected", "disconnected"]
     gpuMemory: GpuMemory | None = None  # noqa: N815
     inferenceServers: int  # noqa: N815
+    services: dict[str, bool] | None = Field(None, description="whether each service of the product is ready")
+    comfyui: dict[str, ComfyuiShown] | None = Field(None, description="every ComfyUI that is watched, by its name")
 
 
 class QuickStats(Shape):
@@ -84,11 +104,19 @@ class QuickStats(Shape):
     mostUsedModel: str | None = None  # noqa: N815
 
 
+class OverviewTrends(Shape):
+    """How many on each of the last seven days, the oldest first."""
+
+    messages: list[int]
+    tokens: list[int]
+
+
 class _Glance(Shape):
     statistics: Statistics
     systemStatus: SystemStatus  # noqa: N815
     quickStats: QuickStats  # noqa: N815
     absent: list[str]
+    trends: OverviewTrends | None = None
 
 
 class Overview(_Glance):
@@ -226,7 +254,7 @@ NowDep = Annotated[datetime, Depends(_now)]
 @router.get("/stats", response_model=Stats)
 async def get_stats(request: Request, view: ViewDep) -> Response:
     """Return the home page's numbers."""
-    return read_answer(request, stats(view.boards))
+    return read_answer(request, stats(view.boards, view.now()))
 
 
 @router.get("/overview", response_model=Overview)

@@ -1841,6 +1841,30 @@ export interface components {
             };
         };
         /**
+         * ComfyuiShown
+         * @description A ComfyUI that is watched; `silent` when its watcher has not been heard for more than a minute.
+         */
+        ComfyuiShown: {
+            /**
+             * Error
+             * @description why it cannot be watched
+             */
+            error?: string | null;
+            /** Pending */
+            pending?: number | null;
+            /** Running */
+            running?: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "away" | "silent";
+            /** Version */
+            version?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * DeletedModel
          * @description A file that was deleted on request and is not there again.
          */
@@ -3044,6 +3068,7 @@ export interface components {
             recentActivity: components["schemas"]["RecentItem"][];
             statistics: components["schemas"]["Statistics"];
             systemStatus: components["schemas"]["SystemStatus"];
+            trends?: components["schemas"]["OverviewTrends"] | null;
         } & {
             [key: string]: unknown;
         };
@@ -3061,6 +3086,19 @@ export interface components {
             };
             statistics: components["schemas"]["Statistics"];
             systemStatus: components["schemas"]["SystemStatus"];
+            trends?: components["schemas"]["OverviewTrends"] | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * OverviewTrends
+         * @description How many on each of the last seven days, the oldest first.
+         */
+        OverviewTrends: {
+            /** Messages */
+            messages: number[];
+            /** Tokens */
+            tokens: number[];
         } & {
             [key: string]: unknown;
         };
@@ -4039,6 +4077,17 @@ export interface components {
             storage_used_bytes: number;
             /** Totalgenerations */
             totalGenerations: number;
+            trends?: components["schemas"]["StatsTrends"] | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * StatsTrends
+         * @description How many on each of the last seven days, the oldest first; of UTC in the topic.
+         */
+        StatsTrends: {
+            /** Generations */
+            generations: number[];
         } & {
             [key: string]: unknown;
         };
@@ -4155,6 +4204,13 @@ export interface components {
          */
         SystemStatus: {
             /**
+             * Comfyui
+             * @description every ComfyUI that is watched, by its name
+             */
+            comfyui?: {
+                [key: string]: components["schemas"]["ComfyuiShown"];
+            } | null;
+            /**
              * Database
              * @enum {string}
              */
@@ -4162,6 +4218,13 @@ export interface components {
             gpuMemory?: components["schemas"]["GpuMemory"] | null;
             /** Inferenceservers */
             inferenceServers: number;
+            /**
+             * Services
+             * @description whether each service of the product is ready
+             */
+            services?: {
+                [key: string]: boolean;
+            } | null;
             /**
              * Trainingserver
              * @enum {string}
@@ -4325,6 +4388,11 @@ export interface components {
             expires_at?: string | null;
             /** Id */
             id: string;
+            /**
+             * Last Used At
+             * @description at this gateway, since it started; absent when not known
+             */
+            last_used_at?: string | null;
             /** Name */
             name: string;
             /** Prefix */
@@ -4351,6 +4419,11 @@ export interface components {
             expires_at?: string | null;
             /** Id */
             id: string;
+            /**
+             * Last Used At
+             * @description at this gateway, since it started; absent when not known
+             */
+            last_used_at?: string | null;
             /** Name */
             name: string;
             /** Prefix */

@@ -127,6 +127,12 @@ def day(now: datetime) -> tuple[datetime, datetime]:
     return start, (start + timedelta(days=1)).replace(hour=0)
 
 
+def days(now: datetime, count: int) -> list[tuple[datetime, datetime]]:
+    """Return the bounds of the last `count` days up to that of `now`, the oldest first."""
+    today = day(now)[0]
+    return [day(today - timedelta(days=back)) for back in reversed(range(count))]
+
+
 def week(now: datetime) -> tuple[datetime, datetime]:
     """Return the bounds of the week that `now` lies in: from Monday (ISO 8601), in the time zone of `now`."""
     monday = day(now)[0] - timedelta(days=now.weekday())

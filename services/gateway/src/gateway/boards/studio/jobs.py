@@ -96,6 +96,11 @@ class Jobs:
             return None
         return reading
 
+    def name(self, kind: str, key: str) -> str:
+        """Return what a job is called, "" when nobody said that or it is not kept."""
+        job = self._saved.jobs.get(f"{kind}:{key}")
+        return str(job.name) if job else ""
+
     def _job(self, record: Record, kind: str, job_id: str) -> Job:
         key = f"{kind}:{key_of(record)}"
         job = self._saved.jobs.get(key)
@@ -188,6 +193,13 @@ class Jobs:
         """Return the last `limit` ended jobs, the newest first."""
         jobs = sorted((job for job in self._saved.jobs.values() if not job.active), key=_ended_at, reverse=True)
         return jobs[:limit]
+
+    def completed_between(self, kind: str, start: datetime, end: datetime) -> int | None:
+        """Return how many jobs were completed from `start` until before `end`, None where some may be forgotten."""
+        ended = [(_ended_at(job)[0], job) for job in self._saved.jobs.values() if not job.active]
+        if self._saved.forgotten and start < min((at for at, _ in ended), default=end):
+            return None
+        return sum(job.kind == kind and job.status.value == "completed" and start <= at < end for at, job in ended)
 
     def reset(self) -> None:
         """Forget everything."""
