@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,8 +14,9 @@ from modeldeck_events.presets import CATALOG_SUBJECT, CatalogRefreshed, PresetPu
 from modeldeck_events.presets import subject as preset_subject
 from modeldeck_events.readings import HostSample, host_subject
 
-from tests.integration.gateway.conftest import Product, caught_up
+from tests.integration.gateway.conftest import Product, caught_up, running
 from tests.integration.gateway.fakes import eventually
+from tests.support.nats import NatsServer
 from tests.unit.gateway.facts import START, file, found, preset
 
 
@@ -284,10 +286,19 @@ async def test_activity_pages_survive_new_entries_and_can_be_cleared(product: Pr
     assert recent[0]["status"] == "resumed"
     assert (await product.http.get("/api/activity?category=review")).json() == {"activities": []}
     await problem(await product.http.get("/api/activity?cursor=%00"), 422, "bad_cursor")
+    assert [e["status"] for e in (await product.http.get("/api/activity?text=B%20Paus")).json()["activities"]] == [
+        "paused"
+    ]
     assert (await product.http.delete("/api/activity/clear")).status_code == 204
     assert (await product.http.get("/api/activity/recent")).json() == {"activities": []}
     await product.http.post("/api/presets/a/pause")
     assert len((await product.http.get("/api/activity/recent")).json()["activities"]) == 1
+    cleared = (await product.http.get("/api/activity")).json()
+    assert (len(cleared["activities"]), cleared["hidden"]["up_to_seq"] < cleared["activities"][0]["seq"]) == (1, True)
+    for _ in range(2):
+        assert (await product.http.post("/api/activity/restore")).status_code == 204
+    shown = (await product.http.get("/api/activity")).json()
+    assert (len(shown["activities"]), "hidden" in shown) == (6, False)
 
 
 async def test_entries_older_than_kept_come_from_the_log(product: Product) -> None:
@@ -370,6 +381,15 @@ async def test_readiness_tells_the_truth_about_every_service(product: Product) -
     health = (await product.http.get("/api/system/health")).json()
     assert health["services"]["downloader"]["ok"] is False
     assert health["services"]["gateway"]["ok"] is True
+    assert "comfyui_url" not in health, "none is configured"
+
+
+async def test_where_comfyui_is_opened_is_told_without_its_password(nats_server: NatsServer, tmp_path: Path) -> None:
+    async with running(
+        nats_server.url, tmp_path, comfyui_url="http://me:secret@box.example:8188/ui?token=x"
+    ) as product:
+        health = await product.http.get("/api/v1/system/health")
+        assert health.json()["comfyui_url"] == "http://box.example:8188/ui"
 
 
 async def test_a_service_that_is_away_is_503_soon(product: Product) -> None:

@@ -355,6 +355,60 @@ async def test_what_an_unstored_workflow_misses_is_got_too(product: Product) -> 
     assert len(received(product, PlanMissing)) == 1, "nothing is missing, so nothing is planned"
 
 
+async def test_a_person_chooses_for_an_unstored_workflow_too(product: Product) -> None:
+    choose = {"path": "vae/v.pt", "action": "choose", "status": "ambiguous", "candidates": ["vae/x/v.pt", "vae/y/v.pt"]}
+    canned(product, ScanWorkflow, scan_reply())
+    canned(product, PlanMissing, plan(choose))
+    canned(product, LinkModelFile, Reply(ok=True, data={"method": "hardlink"}))
+    workflow = b'{"1": {"class_type": "VAELoader"} }'
+
+    def envelope(choices: str) -> bytes:
+        return b'{"choices": ' + choices.encode() + b', "workflow": ' + workflow + b"}"
+
+    body = (await product.http.post(f"{API}/install-missing", content=envelope('{"vae/v.pt": "vae/y/v.pt"}'))).json()
+    assert body["linked"] == [{"path": "vae/v.pt", "from_path": "vae/y/v.pt"}]
+    assert received(product, PlanMissing)[0].data == workflow, "the very bytes"
+    refusals = {'{"vae/other.pt": "x"}': "names no file", '{"vae/v.pt": 1}': "choices", '{"vae/v.pt": ""}': "choices"}
+    for choices, reason in refusals.items():
+        refused = await product.http.post(f"{API}/install-missing", content=envelope(choices))
+        assert reason in problem_of(refused, 422, "invalid_request")["detail"]
+
+
+async def test_a_catalog_that_answers_nonsense_is_an_error_and_no_crash(product: Product) -> None:
+    canned(product, ScanWorkflow, Reply(ok=True, data={}))
+    for route in ("scan", "plan", "install-missing"):
+        said = problem_of(await product.http.post(f"{API}/{route}", content=b"{}"), 503, "service_unavailable")
+        assert "catalog" in said["detail"]
+
+
+async def test_a_caller_who_can_wait_is_told_that_files_are_being_hashed(product: Product) -> None:
+    await append(product, scanned("w/a.json", reference("vae/v.pt")))
+    text = "1 files are still being hashed: vae/v.pt"
+    pending = Reply(ok=False, code="hash_pending", message=text, status=503, data={"paths": ["vae/v.pt"]})
+    for command in (LockWorkflow, PlanLock):
+        canned(product, command, pending)
+    waits = {"Prefer": "return=minimal, Respond-Async; wait=10"}
+    for method, route in (
+        ("GET", "templates/w/a.json/lock"), ("POST", "lock"), ("POST", "lock/plan"), ("POST", "lock/install"),
+    ):  # fmt: skip
+        refused = await product.http.request(method, f"{API}/{route}", content=b"{}")
+        assert problem_of(refused, 503, "hash_pending")["paths"] == ["vae/v.pt"]
+        answer = await product.http.request(method, f"{API}/{route}", content=b"{}", headers=waits)
+        assert (answer.status_code, answer.headers["retry-after"]) == (202, "1")
+        assert answer.json() == {"status": "hashing", "paths": ["vae/v.pt"], "detail": text}
+    canned(product, LockWorkflow, Reply(ok=False, code="files_missing", message="No.", status=409))
+    problem_of(await product.http.post(f"{API}/lock", content=b"{}", headers=waits), 409, "files_missing")
+
+
+async def test_an_unstored_workflow_is_locked(product: Product) -> None:
+    canned(product, LockWorkflow, Reply(ok=True, data={"lock": {"modeldeck_lock": 1, "files": []}}))
+    answer = await product.http.post(f"{API}/lock?name=mine.json", content=b'{"nodes": []}')
+    assert answer.json() == {"modeldeck_lock": 1, "files": []}
+    assert 'filename="mine.lock.json"' in answer.headers["content-disposition"]
+    [asked] = received(product, LockWorkflow)
+    assert (asked.data, asked.name, asked.template_id) == (b'{"nodes": []}', "mine.json", "")
+
+
 async def test_what_an_unstored_workflow_misses_is_planned_first(product: Product) -> None:
     nowhere = {"path": "vae/v.pt", "action": "none", "status": "missing", "code": "no_source", "message": "Nowhere."}
     canned(product, ScanWorkflow, scan_reply())

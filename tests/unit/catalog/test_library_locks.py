@@ -15,6 +15,7 @@ from modeldeck_events.repositories import Repository, Variant
 from modeldeck_events.templates import LockWorkflow, PlanLock
 
 from tests.unit.catalog.library_bench import POOL, Bench, ask, bench_in, preset, reference, sha, spec, url_of
+from tests.unit.catalog.workflows import loader
 
 COMMIT = "c" * 40
 A, B = "1" * 64, "2" * 64
@@ -105,6 +106,19 @@ async def test_nothing_is_locked_while_files_miss_or_are_not_hashed(bench: Bench
     for path in bench.wanted:
         await bench.hash(path)
     assert (await lock(bench)).ok
+
+
+async def test_a_workflow_that_is_not_stored_is_locked_too(bench: Bench) -> None:
+    workflow = json.dumps({"nodes": [loader("a.bin")], "links": [], "version": 0.4}).encode()
+    command = LockWorkflow(pool=POOL, data=workflow, name="mine.json")
+    assert (await ask(bench.plans.lock, command)).code == "files_missing"
+    await bench.put("checkpoints/a.bin", hashed=True)
+    written: Any = (await ask(bench.plans.lock, command)).data["lock"]
+    assert written["workflow"] == {"id": "mine.json", "name": "mine", "sha256": sha(workflow)}
+    assert [file["path"] for file in written["files"]] == ["checkpoints/a.bin"]
+    assert (await plan(bench, written)).data["files"] == []
+    reply = await ask(bench.plans.lock, LockWorkflow(pool=POOL, data=b"[1, 2]"))
+    assert (reply.status, reply.code) == (422, "unreadable")
 
 
 async def test_folders_and_names_without_extension_are_locked_as_files(bench: Bench) -> None:

@@ -159,6 +159,18 @@ async def test_what_is_elsewhere_is_linked_and_what_is_unclear_chosen(bench: Ben
     assert (two["status"], two["action"], two["candidates"]) == ("ambiguous", "choose", ["x/b.bin", "y/b.bin"])
 
 
+async def test_what_is_elsewhere_or_unclear_may_be_fetched_instead(bench: Bench) -> None:
+    await bench.put("checkpoints/xl/a.bin", b"1")
+    await bench.put("x/b.bin", b"1")
+    await bench.put("y/b.bin", b"2")
+    await bench.publish(preset("p", spec("vae/a.bin"), spec("vae/b.bin")))
+    await bench.template("w/t.json", "vae/a.bin", "vae/b.bin")
+    entries = await missing(bench)
+    assert [(entry["action"], entry["alternatives"][0]["url"]) for entry in entries] == [
+        ("link", url_of("a.bin")), ("choose", url_of("b.bin")),
+    ]  # fmt: skip
+
+
 async def test_a_file_of_that_name_which_is_another_one_is_not_linked(bench: Bench) -> None:
     await bench.put("controlnet/a.bin", b"another", hashed=True)
     await bench.publish(preset("p", spec("vae/a.bin", size_bytes=5)))

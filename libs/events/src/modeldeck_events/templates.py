@@ -115,17 +115,20 @@ class PlanMissing(Command, frozen=True, kw_only=True):
 
 
 class LockWorkflow(Command, frozen=True, kw_only=True):
-    """Write the lock file of a template: every file that it needs, with path, size, hash and source.
+    """Write the lock file of the template `template_id`, or of the workflow `data`, which the lock then calls `name`:
+    every file that it needs, with path, size, hash and source.
 
-    Reply data: `{lock}`; 404 for an unknown template, 409 `files_missing` with `paths`, 503 `hash_pending` while large
-    files are still being hashed (they come first from then on).
+    Reply data: `{lock}`; 404 for an unknown template, 422 for what is no workflow, 409 `files_missing` with `paths`,
+    503 `hash_pending` with `paths` while files are still being hashed (they come first from then on).
     """
 
     SERVICE: ClassVar[str] = "catalog"
     VERB: ClassVar[str] = "lock-workflow"
     KEY: ClassVar[str] = "pool"
     pool: str
-    template_id: str
+    template_id: str = ""
+    data: bytes = b""
+    name: str = ""
 
 
 class PlanLock(Command, frozen=True, kw_only=True):

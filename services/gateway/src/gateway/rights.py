@@ -36,6 +36,7 @@ _EXACT: Mapping[tuple[str, str], Need] = {
     ("POST", f"{API}/downloads/plan"): "read",  # a question with a body, as the next ones
     ("POST", f"{API}/workflows/scan"): "read",
     ("POST", f"{API}/workflows/plan"): "read",
+    ("POST", f"{API}/workflows/lock"): "read",
     ("POST", f"{API}/workflows/lock/plan"): "read",
 }
 _ON_THE_PAGE: Mapping[Need, Right] = {"own": "operate", "person": "admin"}

@@ -6,7 +6,7 @@ import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from modeldeck_events.settings import ServiceSettings
 from modeldeck_events.users import Scope
@@ -94,6 +94,9 @@ class GatewaySettings(ServiceSettings):
         description="where `repo` and `filename` of a download are looked up, as the ecosystem uses it",
     )
 
+    comfyui_url: str = Field(
+        "", description='a running ComfyUI to watch (queue, progress, history) and to link "Generate" to'
+    )
     webhooks: Webhooks = Field(
         (),
         description="a YAML or JSON file that lists webhooks (`name`, `url`, `secret`, `types`); in the configuration "
@@ -109,6 +112,17 @@ class GatewaySettings(ServiceSettings):
         if self.token is not None and not self.token.get_secret_value().isascii():
             raise ValueError("MODELDECK_TOKEN must be plain ASCII, so that it fits into a header")
         return self
+
+    @property
+    def comfyui_link(self) -> str:
+        """Where a person opens ComfyUI: the address without the name and password that may stand in it, "" for none."""
+        try:
+            parts = urlsplit(self.comfyui_url)
+        except ValueError:
+            return ""
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            return ""
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     @property
     def issuer_key(self) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from modeldeck_events.errors import CommandNotAllowedError
-from modeldeck_events.templates import TemplateScanned
+from modeldeck_events.templates import TemplateReference
 
 from catalog.library import locks, places
 from catalog.library.locks import Lock, LockedFile, LockedWorkflow
@@ -38,16 +39,16 @@ class HashPendingError(CommandNotAllowedError):
 
 
 class Locking:
-    """Locks of one pool's templates."""
+    """Locks of what workflows need of one pool."""
 
     def __init__(self, files: ModelFilesFold, planner: Planner, sources: Sources) -> None:
         self._files = files
         self._planner = planner
         self._sources = sources
 
-    def lock(self, template: TemplateScanned, *, now: datetime) -> Lock:
-        """Return the template's lock; raises FilesMissingError, HashPendingError."""
-        files = self._needed(template)
+    def lock(self, workflow: LockedWorkflow, references: Iterable[TemplateReference], *, now: datetime) -> Lock:
+        """Return the lock of a workflow that names these files; raises FilesMissingError, HashPendingError."""
+        files = self._needed(references)
         pending = tuple(path for path, file in files.items() if file.sha256 is None)
         if pending:
             raise HashPendingError(pending)
@@ -55,7 +56,6 @@ class Locking:
         for path, file in files.items():
             one = self._locked(path, file)
             locked.setdefault(one.path, one)
-        workflow = LockedWorkflow(template.template_id, template.name, template.sha256, template.complete)
         return locks.make(workflow, locked.values(), now=now)
 
     def lacking(self, lock: Lock) -> list[Entry]:
@@ -77,11 +77,11 @@ class Locking:
             raise HashPendingError(tuple(pending))
         return entries
 
-    def _needed(self, template: TemplateScanned) -> dict[str, LiveFile]:
+    def _needed(self, references: Iterable[TemplateReference]) -> dict[str, LiveFile]:
         index = self._files.index
         found: dict[str, LiveFile] = {}
         missing: dict[str, None] = {}
-        for reference in template.references:
+        for reference in references:
             match = index.match(reference)
             if not reference.active:
                 continue

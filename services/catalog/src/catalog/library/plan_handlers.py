@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import TypeAlias
 
 import msgspec
@@ -16,6 +18,7 @@ from modeldeck_events.templates import LockWorkflow, PlanLock, PlanMissing, Temp
 from catalog.library import locks
 from catalog.library.answers import checked
 from catalog.library.locking import FilesMissingError, HashPendingError, Locking
+from catalog.library.locks import LockedWorkflow
 from catalog.library.planning import Entry, Planner
 from catalog.templates import Scan
 from catalog.workflows.fold import TemplatesFold
@@ -55,18 +58,23 @@ class PlanHandlers:
             template = self._template(command.template_id)
             references, name = template.references, template.name
         else:
-            found, references = await self._scan(command.data)
-            if found.format not in {"editor", "prompt"}:
-                why = "; ".join(warning.message for warning in found.warnings) or "it is JSON, but no workflow"
-                raise CommandNotAllowedError(f"the workflow cannot be read: {why}", code="unreadable", status=422)
+            _, references = await self._read(command.data)
             name = "the workflow"
         return _files(self._planner.missing(references, workflow=name))
 
     async def lock(self, command: LockWorkflow) -> Reply:
-        """Write a template's lock file."""
-        template = self._template(command.template_id)
+        """Write the lock file of a template, or of a workflow that is not stored."""
+        if command.template_id:
+            template = self._template(command.template_id)
+            of = LockedWorkflow(template.template_id, template.name, template.sha256, template.complete)
+            references = template.references
+        else:
+            found, references = await self._read(command.data)
+            sha256 = hashlib.sha256(command.data).hexdigest()
+            file = command.name[: locks.MAX_TEXT]
+            of = LockedWorkflow(file, PurePosixPath(file).stem, sha256, found.complete)
         try:
-            lock = self._locking.lock(template, now=self._clock())
+            lock = self._locking.lock(of, references, now=self._clock())
         except FilesMissingError as error:
             return _refused(error, list(error.paths))
         except HashPendingError as error:
@@ -83,6 +91,13 @@ class PlanHandlers:
             return _files(self._locking.lacking(lock))
         except HashPendingError as error:
             return self._pending(error)
+
+    async def _read(self, data: bytes) -> tuple[Scan, tuple[TemplateReference, ...]]:
+        found, references = await self._scan(data)
+        if found.format not in {"editor", "prompt"}:
+            why = "; ".join(warning.message for warning in found.warnings) or "it is JSON, but no workflow"
+            raise CommandNotAllowedError(f"the workflow cannot be read: {why}", code="unreadable", status=422)
+        return found, references
 
     def _pending(self, error: HashPendingError) -> Reply:
         for path in error.paths:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -110,8 +110,8 @@ class Planner:
         found = self._find(path, size_bytes, sha256)
         return Provenance(url=found.url, size_bytes=size_bytes, sha256=sha256) if found is not None else None
 
-    def link(self, path: str, from_path: str) -> Entry:
-        """Return the entry that says: give the content of `from_path` the name `path`."""
+    def link(self, path: str, from_path: str, instead: Sequence[Source] = ()) -> Entry:
+        """Return the entry that says: give the content of `from_path` the name `path`; or fetch it from a source."""
         file = self._files.get(from_path)
         return Entry(
             path,
@@ -120,6 +120,7 @@ class Planner:
             size_bytes=file.found.size_bytes if file is not None else None,
             sha256=file.sha256 if file is not None else None,
             from_path=from_path,
+            alternatives=tuple(instead[:MAX_ALTERNATIVES]),
         )
 
     @property
@@ -127,13 +128,15 @@ class Planner:
         return self._files.survey.places if self._files.survey is not None else {}
 
     def _entry(self, path: str, reference: TemplateReference, match: Match, workflow: str) -> Entry:
+        wanted = Wanted(path, reference.sha256, stem=reference.form == "stem")
         if match.status == "ambiguous":
             text = f"{len(match.candidates)} different files have this name; choose which one is meant"
-            return Entry(path, "ambiguous", "choose", candidates=match.candidates[:MAX_CANDIDATES], message=text)
+            others = tuple(self._sources.of(wanted, reference.url, workflow)[:MAX_ALTERNATIVES])
+            candidates = match.candidates[:MAX_CANDIDATES]
+            return Entry(path, "ambiguous", "choose", candidates=candidates, alternatives=others, message=text)
         if reference.form == "folder":
             text = f"{path} is a folder of several files; download the repository that has them into it"
             return Entry(path, "missing", "none", code="folder", message=text)
-        wanted = Wanted(path, reference.sha256, stem=reference.form == "stem")
         found = self._sources.of(wanted, reference.url, workflow)
         if match.found_at is not None:
             elsewhere = self._elsewhere(path, match.found_at, reference, found)
@@ -154,8 +157,15 @@ class Planner:
                 return None
             if found_at.rpartition("/")[2].lower() in GENERIC_NAMES:
                 text = f"many models have a file of this name; say whether {found_at} is the one that is meant"
-                return Entry(path, "present_elsewhere", "choose", candidates=(found_at,), message=text)
-        return self.link(path + (extension_of(found_at) if reference.form == "stem" else ""), found_at)
+                return Entry(
+                    path,
+                    "present_elsewhere",
+                    "choose",
+                    candidates=(found_at,),
+                    alternatives=tuple(sources[:MAX_ALTERNATIVES]),
+                    message=text,
+                )
+        return self.link(path + (extension_of(found_at) if reference.form == "stem" else ""), found_at, sources)
 
     def _download(self, path: str, found: list[Source]) -> Entry:
         best, *others = found

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
+from gateway.boards.board import known
 from gateway.context import GatewayDep, ReadyDep, json_answer, read_answer
 from gateway.past import ViewDep
 from gateway.problems import away
@@ -142,6 +143,7 @@ class SystemHealth(Shape):
     epoch: str
     seq: int
     services: dict[str, dict[str, Any]]
+    comfyui_url: str | None = Field(None, description="where a person opens the ComfyUI of MODELDECK_COMFYUI_URL")
 
 
 @router.get("/resources", response_model=Resources)
@@ -162,4 +164,4 @@ async def history(gateway: ReadyDep, minutes: Annotated[int, Query(ge=1, le=60)]
 @router.get("/health", response_model=SystemHealth)
 async def health(gateway: GatewayDep) -> Response:
     """Return how every service is; 200 also when one is not well, so that it can be shown."""
-    return json_answer(await gateway.health.check())
+    return json_answer(known(**await gateway.health.check(), comfyui_url=gateway.settings.comfyui_link or None))
