@@ -86,6 +86,14 @@ async def test_a_token_is_shown_once_and_listed_by_its_prefix(product: Product) 
     assert len(log.json()["events"]) == 1
 
 
+async def test_the_list_tells_when_a_token_opened_something_last(product: Product) -> None:
+    async with holder(product) as http:
+        assert "last_used_at" not in (await product.http.get(TOKENS)).json()["tokens"][0]
+        assert (await http.get("/api/v1/presets")).status_code == 200
+        used = datetime.fromisoformat((await product.http.get(TOKENS)).json()["tokens"][0]["last_used_at"])
+        assert datetime.now(UTC) - used < timedelta(seconds=30)
+
+
 async def test_a_token_without_scopes_only_reads(product: Product) -> None:
     async with holder(product) as http:
         assert (await http.get("/api/v1/session")).json() == {

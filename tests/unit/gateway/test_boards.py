@@ -375,6 +375,7 @@ class TestActivity:
         assert newest == {
             "event_type": "modeldeck.download.failed.v1",
             "actor_user_id": "local",
+            "seq": 3,
             "source_entity_type": "download",
             "source_entity_id": "one",
             "id": "dl_3",

@@ -110,6 +110,7 @@ def build(settings: Settings) -> Service:
     service.detail = lambda: {
         "presets": sum(1 for _ in published.presets.live()),
         "presets_problem": refresher.problem,
+        "presets_refresh_s": settings.presets_refresh_s,
         "featured_problem": featured_feed.problem,
         "model_files": sum(1 for _ in files.files.live()),
         "models_problem": watch.problem,

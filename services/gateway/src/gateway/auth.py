@@ -95,6 +95,8 @@ class Authenticator:
         self._token = hashlib.sha256(token.encode()).digest()
         self._cookies = cookies
         self._accounts = accounts
+        self.used: dict[str, float] = {}
+        """When each personal token opened something here last, in seconds since 1970; nobody keeps it."""
         self._issuer = issuer
         self._now = now
         self._more = {"sign_in": SIGN_IN} if issuer else {}
@@ -146,6 +148,7 @@ class Authenticator:
         found = principal_of(token)
         if found.expires_at is not None and found.expires_at <= self._now():
             raise self._unauthorized(f"The token {token.name} has expired; make another one.", code="token_expired")
+        self.used[token.token_id] = self._now()
         return found
 
     async def _issued(self, issuer: Issuer, token: str, address: str) -> Principal:

@@ -25,6 +25,7 @@ from gateway.boards import file_entries, words
 from gateway.boards.board import Json, known
 from gateway.boards.downloads import Downloads
 from gateway.boards.studio import telling
+from gateway.boards.studio.studio import Studio
 
 KEPT = 1000
 SUBJECTS = (
@@ -38,9 +39,14 @@ SUBJECTS = (
 )
 """Where the facts stand that can become entries."""
 
-Named = Callable[[str], d.Target | None]
-"""Finds the target of a download id."""
 Wanted = Callable[[Json], bool]
+
+
+class Around(NamedTuple):
+    """What a fact does not say itself: the target of its download, what people call what it tells of."""
+
+    target: d.Target | None = None
+    names: telling.Names = telling.Names()
 
 
 class Told(NamedTuple):
@@ -50,6 +56,16 @@ class Told(NamedTuple):
     subtitle: str
 
 
+class Cleared(NamedTuple):
+    """Up to which position of the log a user hid the feed, and when he did."""
+
+    up_to_seq: int = 0
+    at: str = ""
+
+
+NEVER = Cleared()
+
+
 class Entry(msgspec.Struct, array_like=True, frozen=True):
     """An entry with its position in the log."""
 
@@ -57,24 +73,24 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
     data: Json
 
 
-def entry(record: Record, named: Named) -> Json | None:
+def entry(record: Record, around: Around) -> Json | None:
     """Return the feed's entry for a fact, None when a person need not know."""
-    data = _entry(record, named)
-    return data and known(event_type=record.type, actor_user_id=record.actor or None) | data
+    data = _entry(record, around)
+    return data and known(event_type=record.type, actor_user_id=record.actor or None, seq=record.seq) | data
 
 
-def _entry(record: Record, named: Named) -> Json | None:
+def _entry(record: Record, around: Around) -> Json | None:
     event = record.event
     if type(event) in telling.TELLING:
-        return telling.entry(record)
+        return telling.entry(record, around.names)
     if type(event) in file_entries.TELLING:
         return file_entries.entry(record)
     if isinstance(event, d.DownloadEvent):
         told = _tell_download(event)
-        return _download_entry(record, event, told, named) if told else None
+        return _download_entry(record, event, told, around.target) if told else None
     if isinstance(event, g.GenerationEvent):
         told = _tell_generation(event)
-        return _generation_entry(record, event, told) if told else None
+        return _generation_entry(record, event, told, around.names) if told else None
     match event:
         case p.CatalogRefreshed():
             subtitle = f"{event.total_presets} presets, {event.published} new or changed, {event.withdrawn} withdrawn"
@@ -129,25 +145,31 @@ _TELLING: frozenset[type] = frozenset(
     }
 )
 """The types for which `entry` has something to say."""
+_NAMED: frozenset[type] = telling.TELLING | frozenset(g.EVENTS)
+"""Those that tell of something whose name another fact may have said."""
 
 
 class Activity:
     """The last entries, and how far each user cleared the feed."""
 
-    VERSION = 1
+    VERSION = 2
     FOLDS = (*_TELLING, ActivityCleared)
 
-    def __init__(self, downloads: Downloads, *, kept: int = KEPT) -> None:
+    def __init__(self, downloads: Downloads, studio: Studio, *, kept: int = KEPT) -> None:
         self._downloads = downloads
+        self._studio = studio
         self._kept = kept
         self._entries: deque[Entry | _Unsaid] = deque(maxlen=kept)
-        self._cleared: dict[str, int] = {}
+        self._cleared: dict[str, Cleared] = {}
         self._dropped_seq = 0
 
-    def named(self, download_id: str) -> d.Target | None:
-        """Return the target of a download."""
-        download = self._downloads.by_id.get(download_id)
-        return download.target if download else None
+    def around(self, record: Record) -> Around:
+        """Return what is known by now of what a fact tells of."""
+        event = record.event
+        if isinstance(event, d.DownloadEvent):
+            download = self._downloads.by_id.get(event.download_id)
+            return Around(target=download.target if download else None)
+        return Around(names=self._studio.names(record)) if type(event) in _NAMED else Around()
 
     def apply(self, record: Record) -> bool:
         """Fold one fact; true when it made an entry or hid some."""
@@ -155,23 +177,22 @@ class Activity:
         if type(event) not in _TELLING:
             if not isinstance(event, ActivityCleared):
                 return False
-            self._cleared[event.user_id] = event.up_to_seq
+            self._cleared[event.user_id] = Cleared(event.up_to_seq, words.time(record.time))
             return True
-        target = self.named(event.download_id) if isinstance(event, d.DownloadEvent) else None
         if len(self._entries) == self._kept:
             self._dropped_seq = self._entries[0].seq
-        self._entries.append(_Unsaid(record.seq, record, target))
+        self._entries.append(_Unsaid(record.seq, record, self.around(record)))
         return True
 
-    def cleared(self, user: str) -> int:
-        """Return up to which position the user hid the feed."""
-        return self._cleared.get(user, 0)
+    def cleared(self, user: str) -> Cleared:
+        """Return up to which position the user hid the feed, and when."""
+        return self._cleared.get(user, NEVER)
 
     def newest(
         self, user: str, *, limit: int, before: int | None = None, wanted: Wanted = lambda _data: True
     ) -> Sequence[Entry]:
         """Return up to `limit` wanted entries older than `before`, newest first, of those that are kept here."""
-        hidden = self.cleared(user)
+        hidden = self.cleared(user).up_to_seq
         found: list[Entry] = []
         for item in reversed(self._entries):
             if item.seq <= hidden or len(found) == limit:
@@ -212,28 +233,37 @@ class _Unsaid(NamedTuple):
 
     seq: int
     record: Record
-    target: d.Target | None
+    around: Around
 
 
 class _Saved(msgspec.Struct):
     entries: list[Entry]
-    cleared: dict[str, int]
+    cleared: dict[str, Cleared]
     dropped_seq: int
 
 
 def _say(item: Entry | _Unsaid) -> Entry:
     if isinstance(item, Entry):
         return item
-    data = entry(item.record, lambda _download_id: item.target)
+    data = entry(item.record, item.around)
     return Entry(item.seq, data or {})
 
 
-def only(category: str | None, project_id: str | None) -> Wanted:
-    """Return a test for entries of a category of any of the vocabularies (C-06), of a project; None means any."""
+def only(category: str | None, project_id: str | None, text: str | None = None) -> Wanted:
+    """Return a test for entries of a category of any of the vocabularies (C-06), of a project, and that say each word
+    of a text; None means any.
+    """
+    spoken = text.lower().split() if text else []
     return lambda data: (
         (category is None or category in _vocabulary(data))
         and (project_id is None or data.get("project_id") == project_id)
+        and (not spoken or _says(data, spoken))
     )
+
+
+def _says(data: Json, spoken: list[str]) -> bool:
+    said = " ".join(str(data.get(name, "")) for name in ("title", "subtitle", "type", "status", "project_name")).lower()
+    return all(word in said for word in spoken)
 
 
 def _vocabulary(data: Json) -> tuple[str, ...]:
@@ -281,13 +311,13 @@ def _tell_generation(event: g.GenerationEvent) -> Told | None:
     return None
 
 
-def _generation_entry(record: Record, event: g.GenerationEvent, told: Told) -> Json:
+def _generation_entry(record: Record, event: g.GenerationEvent, told: Told, names: telling.Names) -> Json:
     return known(
         id=f"gen_{record.seq}",
         type="generation",
         category="job",
         status=told.status,
-        title=event.workflow or "Generation",
+        title=event.workflow or names.thing or "Generation",
         subtitle=told.subtitle,
         timestamp=words.time(record.time),
         link=f"/gallery?item={quote(event.generation_id, safe='')}",
@@ -295,11 +325,12 @@ def _generation_entry(record: Record, event: g.GenerationEvent, told: Told) -> J
         source_entity_id=event.generation_id,
         generation_id=event.generation_id,
         project_id=event.project_id or None,
+        project_name=names.project or None,
     )
 
 
-def _download_entry(record: Record, event: d.DownloadEvent, told: Told, named: Named) -> Json:
-    target = event.target if isinstance(event, d.DownloadQueued) else named(event.download_id)
+def _download_entry(record: Record, event: d.DownloadEvent, told: Told, known_target: d.Target | None) -> Json:
+    target = event.target if isinstance(event, d.DownloadQueued) else known_target
     target_id = target.id if target else untoken(record.subject.rsplit(".", 1)[-1])
     kind, _, name = target_id.partition(":")
     link = f"/models?{'preset' if kind == 'preset' else 'file'}={quote(name)}"
@@ -322,11 +353,11 @@ def _download_entry(record: Record, event: d.DownloadEvent, told: Told, named: N
 def _host_entry(record: Record, event: hosts.HostEvent) -> Json:
     match event:
         case hosts.HostJoined():
-            told = ("started", f"{event.host} joined", f"pool {event.pool}")
+            told = ("started", f"{event.host} joined", f"Pool {event.pool}")
         case hosts.HostFellSilent():
-            told = ("failed", f"{event.host} fell silent", f"last seen {words.time(event.last_seen_at)}")
+            told = ("failed", f"{event.host} fell silent", _silent_for(record, event))
         case hosts.HostReturned():
-            told = ("completed", f"{event.host} is back", f"pool {event.pool}")
+            told = ("completed", f"{event.host} is back", f"Pool {event.pool}")
         case hosts.DiskLevelChanged():
             room = f"{event.percent:.0f} % full, {words.size(event.free_bytes)} free"
             title = {"ok": "has room again", "warning": "is filling up", "critical": "is nearly full"}[event.level]
@@ -335,6 +366,10 @@ def _host_entry(record: Record, event: hosts.HostEvent) -> Json:
             told = ("completed", event.host, "")
     status, title, subtitle = told
     return _system_entry(record, "host", status, (title, subtitle), event.host)
+
+
+def _silent_for(record: Record, event: hosts.HostFellSilent) -> str:
+    return f"Nothing was heard of it for {words.duration((record.time - event.last_seen_at).total_seconds())}"
 
 
 def _system_entry(record: Record, kind: str, status: str, text: tuple[str, str], entity: str) -> Json:

@@ -168,6 +168,11 @@ class ActivityEntry(Shape):
     subtitle: str
     timestamp: str
     link: str
+    seq: int | None = Field(None, description="position of the fact in the log, for `?at=`")
+    project_id: str | None = None
+    project_name: str | None = Field(None, description="what people call that project")
+    download_id: str | None = None
+    actor_user_id: str | None = Field(None, description="who caused it")
 
 
 class Event(Shape):

@@ -47,6 +47,7 @@ class TokenShown(Shape):
     created_at: str
     expires_at: str | None = None
     expired: bool
+    last_used_at: str | None = Field(None, description="at this gateway, since it started; absent when not known")
 
 
 class TokenMade(TokenShown):
@@ -76,7 +77,7 @@ async def list_tokens(  # noqa: PLR0913, PLR0917 - the parts of the request
         check(principal, "admin")
     users = gateway.boards.users
     found = users.all_tokens() if everybody else users.tokens(principal.name)
-    shown = [_shown(token) for token in found[offset : offset + limit]]
+    shown = [_shown(token, gateway.auth.used.get(token.token_id)) for token in found[offset : offset + limit]]
     return read_answer(request, {"tokens": shown, "total": len(found)})
 
 
@@ -142,7 +143,7 @@ def _check_room(gateway: Gateway, principal: Principal, name: str) -> None:
         raise ProblemError(409, "too_many_tokens", f"You have {MAX_TOKENS} tokens; revoke some first.")
 
 
-def _shown(token: Token) -> Json:
+def _shown(token: Token, used_at_s: float | None = None) -> Json:
     ends = token.expires_at
     return known(
         id=token.token_id,
@@ -153,4 +154,5 @@ def _shown(token: Token) -> Json:
         created_at=words.time(token.created_at),
         expires_at=words.time(ends) if ends else None,
         expired=ends is not None and ends <= datetime.now(UTC),
+        last_used_at=words.time(datetime.fromtimestamp(used_at_s, UTC)) if used_at_s is not None else None,
     )

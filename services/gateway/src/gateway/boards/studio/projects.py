@@ -23,6 +23,7 @@ _HIDDEN = frozenset({"archived", "closed"})
 
 
 class _Scene(msgspec.Struct):
+    title: Name = msgspec.field(default_factory=Name)
     there: Newest[bool] = msgspec.field(default_factory=Newest)
     approved: Newest[bool] = msgspec.field(default_factory=Newest)
 
@@ -37,7 +38,7 @@ class _Project(msgspec.Struct):
 class Projects:
     """The projects of all sources."""
 
-    VERSION = 1
+    VERSION = 2
 
     def __init__(self) -> None:
         self._projects: dict[str, _Project] = {}
@@ -56,6 +57,8 @@ class Projects:
             case SceneAdded() | SceneRemoved():
                 scene = project.scenes.setdefault(event.scene_id, _Scene())
                 scene.there.put(isinstance(event, SceneAdded), record, int(isinstance(event, SceneRemoved)))
+                if isinstance(event, SceneAdded):
+                    scene.title.put(event.title, record)
             case ReviewApproved() | ReviewRejected():
                 scene = project.scenes.setdefault(event.scene_id, _Scene())
                 scene.approved.put(isinstance(event, ReviewApproved), record, int(isinstance(event, ReviewRejected)))
@@ -72,6 +75,12 @@ class Projects:
         """Return a project's name, its id while nobody said one, "" for an unknown one."""
         project = self._projects.get(key)
         return (str(project.name) or project.project_id) if project else ""
+
+    def scene(self, key: str, scene_id: str) -> str:
+        """Return what a project's scene is called, "" when nobody said that."""
+        project = self._projects.get(key)
+        scene = project.scenes.get(scene_id) if project else None
+        return str(scene.title) if scene else ""
 
     def state(self) -> Json:
         """Return the projects by id that are neither archived nor closed, with their approved scenes (R-245a)."""

@@ -66,6 +66,19 @@ class Stock:
         """How many models are registered."""
         return sum(thing.state.value == "registered" for thing in self._saved.models.values())
 
+    def name(self, record: Record) -> str:
+        """Return what the thing of a fact is called, "" when nobody said that."""
+        saved, event = self._saved, record.event
+        match event:
+            case DatasetEvent():
+                things = saved.datasets
+            case ServerEvent():
+                things = saved.servers.get(event.kind, {})
+            case _:
+                things = saved.models
+        thing = things.get(key_of(record))
+        return str(thing.name) if thing else ""
+
     def running(self, kind: Kind) -> int:
         """Return how many servers of this kind answer."""
         return sum(thing.state.value == "running" for thing in self._saved.servers.get(kind, {}).values())

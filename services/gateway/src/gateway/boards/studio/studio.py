@@ -11,13 +11,16 @@ from modeldeck_events import studio
 from modeldeck_events.message import Event
 from modeldeck_events.store import Record
 from modeldeck_events.studio import conversations, datasets, projects, registered, servers, training
+from modeldeck_events.subjects import token
 
 from gateway.boards.board import Json
 from gateway.boards.studio.chats import Chats
 from gateway.boards.studio.jobs import Jobs, task
 from gateway.boards.studio.projects import Projects
+from gateway.boards.studio.register import key_of
 from gateway.boards.studio.seen import Seen
 from gateway.boards.studio.stock import Stock
+from gateway.boards.studio.telling import Names
 
 
 class _Part(Protocol):
@@ -57,6 +60,26 @@ class Studio:
         if fold is None or self.seen.is_repetition(record):
             return False
         return fold(record)
+
+    def names(self, record: Record) -> Names:
+        """Return what people call those of whom a fact tells, as far as it is known by now."""
+        event, key = record.event, key_of(record)
+        match event:
+            case projects.ProjectEvent():
+                scene_id = getattr(event, "scene_id", "")
+                named = self.projects.name(key)
+                return Names(thing=named, project=named, scene=self.projects.scene(key, scene_id) if scene_id else "")
+            case training.TrainingEvent():
+                return Names(thing=self.jobs.name("training", key), project=self._project(event.project_id, key))
+            case g.GenerationEvent():
+                return Names(thing=self.jobs.name("generation", key), project=self._project(event.project_id, key))
+            case datasets.DatasetEvent() | servers.ServerEvent() | registered.RegisteredModelEvent():
+                return Names(thing=self.stock.name(record))
+        return Names()
+
+    def _project(self, project_id: str, key: str) -> str:
+        """Return the name of the project that the same source calls so."""
+        return self.projects.name(f"{key.partition('.')[0]}.{token(project_id)}") if project_id else ""
 
     def tasks(self, recent: int) -> list[Json]:
         """Return what runs, what waits with its place in the queue, and the `recent` last ended jobs (R-230)."""
