@@ -16,111 +16,176 @@ interface DeleteDialogProps {
 
 const KINDS: Record<NeededBy["kind"], string> = { preset: "Preset", template: "Workflow", download: "Download" };
 
-/** Who would miss a file; with links to the presets where there is nothing to decide first. */
-export function NeededList({ of, linked = false }: { of: readonly NeededBy[]; linked?: boolean }) {
+const PLACES: Partial<Record<NeededBy["kind"], (id: string) => string>> = {
+  preset: (id) => `/models?preset=${encodeURIComponent(id)}`,
+  template: () => "/workflows",
+};
+
+interface NeededListProps {
+  of: readonly NeededBy[];
+  /** The links lead away from a question: they open beside it. */
+  beside?: boolean;
+}
+
+/** Who would miss a file, each with a link to it. */
+export function NeededList({ of, beside = false }: NeededListProps) {
   return (
     <ul className="needed-by">
-      {of.map(({ kind, id, name }) => (
-        <li key={`${kind} ${id}`}>
-          <Badge tone="idle">{KINDS[kind]}</Badge>
-          {linked && kind === "preset" ? (
-            <a className="name" href={`/models?preset=${encodeURIComponent(id)}`}>
-              {name}
-            </a>
-          ) : (
-            <span className="name">{name}</span>
-          )}
-        </li>
-      ))}
+      {of.map(({ kind, id, name }) => {
+        const href = PLACES[kind]?.(id);
+        return (
+          <li key={`${kind} ${id}`}>
+            <Badge tone="idle">{KINDS[kind]}</Badge>
+            {href ? (
+              <a className="name" href={href} {...(beside ? { target: "_blank", rel: "noreferrer" } : {})}>
+                {name}
+                {beside && <span className="sr">, in a new tab</span>}
+              </a>
+            ) : (
+              <span className="name">{name}</span>
+            )}
+          </li>
+        );
+      })}
     </ul>
   );
+}
+
+/** Deletes one file after the other; what was deleted stays so when a later one is refused. */
+function useDeleting(needs: (file: Doomed) => readonly NeededBy[], onNeeded: (path: string, by: readonly NeededBy[]) => void, onDone: () => void) {
+  const { connection } = useLiveContext();
+  const [gone, setGone] = useState<readonly Deleted[]>([]);
+  // Of what was deleted a moment ago the dialog has to tell although it is closed before it is drawn again.
+  const all = useRef<readonly Deleted[]>(gone);
+  const remove = useMutation({
+    networkMode: "always",
+    mutationFn: async (files: readonly Doomed[]) => {
+      for (const file of files) {
+        if (all.current.some(({ path }) => path === file.path)) continue;
+        try {
+          all.current = [...all.current, await deleteFile(file.path, needs(file).length > 0)];
+          setGone(all.current);
+        } catch (error) {
+          if (error instanceof NeededError) onNeeded(file.path, error.neededBy);
+          throw error;
+        }
+      }
+    },
+    onSuccess: onDone,
+    onError: (error) => {
+      if (error instanceof NeededError) return;
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) connection.retry();
+    },
+  });
+  return { gone, all, remove };
 }
 
 /** Says what would be freed, what would break, and what can be had again, before anything is deleted. */
 export function DeleteDialog({ files, onClose, onDeleted }: DeleteDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  const { connection } = useLiveContext();
   const { run } = useCommand();
   const refresh = useRefreshing();
   const [found, setFound] = useState<ReadonlyMap<string, readonly NeededBy[]>>(new Map());
   useEffect(() => dialog.current?.showModal(), []);
   const close = () => dialog.current?.close();
   const needs = (file: Doomed) => found.get(file.path) ?? file.needed_by ?? [];
-  const neededBy = distinct(files.flatMap(needs));
-  const gone = useRef<Deleted[]>([]);
-  const remove = useMutation({
-    networkMode: "always",
-    mutationFn: async () => {
-      for (const file of files) {
-        if (gone.current.some(({ path }) => path === file.path)) continue;
-        gone.current.push(await deleteFile(file.path, needs(file).length > 0));
-      }
-    },
-    onSuccess: () => close(),
-    onError: (error, _, __) => {
-      if (error instanceof NeededError) {
-        const path = files.find((file) => !gone.current.some((done) => done.path === file.path))?.path;
-        if (path) setFound((before) => new Map(before).set(path, error.neededBy));
-      } else if (!(error instanceof ApiError)) throw error;
-      else if (error.status === 401) connection.retry();
-    },
-  });
+  const { gone, all, remove } = useDeleting(needs, (path, by) => setFound((before) => new Map(before).set(path, by)), close);
   const closed = () => {
-    if (gone.current.length > 0) {
-      tellDeleted(gone.current, run);
-      onDeleted?.(gone.current.map(({ path }) => path));
+    if (all.current.length > 0) {
+      tellDeleted(all.current, run);
+      onDeleted?.(all.current.map(({ path }) => path));
       refresh();
     }
     onClose();
   };
-  const [first] = files;
-  const size = files.reduce((sum, file) => sum + (file.size_bytes ?? 0), 0);
-  const lost = files.filter((file) => file.restorable === false);
-  const what = files.length === 1 ? fileName(first?.path ?? "") : `${files.length} files`;
+  const left = files.filter(({ path }) => !gone.some((done) => done.path === path));
+  const needed = left.filter((file) => needs(file).length > 0);
+  const others = left.filter((file) => needs(file).length === 0);
+  const going = new Set(files.map(({ path }) => path));
+  const [only] = files;
+  const what = files.length === 1 ? fileName(only?.path ?? "") : `${files.length} files`;
+  const doing = remove.isPending ? remove.variables.length : 0;
   return (
-    <dialog ref={dialog} aria-labelledby={heading} onClose={closed}>
+    <dialog ref={dialog} className={files.length > 1 ? "wide" : undefined} aria-labelledby={heading} onClose={closed}>
       <h2 id={heading}>Delete {what}?</h2>
-      {files.length === 1 ? (
-        <p className="muted path">{first?.path}</p>
-      ) : (
-        <ul className="doomed" role="group" tabIndex={0} aria-label="Files to delete">
-          {files.map((file) => (
-            <li key={file.path}>
-              <span className="path">{file.path}</span>
-              <span className="muted">{file.size_bytes == null ? "" : bytes(file.size_bytes)}</span>
-            </li>
-          ))}
-        </ul>
-      )}
-      <p>{size > 0 ? `This frees up to ${bytes(size)}.` : "How much this frees is not known."}</p>
-      {neededBy.length > 0 && (
+      {files.length === 1 ? <p className="muted path">{only?.path}</p> : <DoomedList title="Nothing needs these" files={others} going={going} />}
+      {needed.length > 0 && (
         <div className="note warn" role="alert">
           <p>
-            <strong>{neededBy.length === 1 ? "This stops working without it:" : "These stop working without it:"}</strong>
+            <strong>{needed.length > 1 ? `These ${needed.length} are needed. Without them this stops working:` : files.length > 1 ? "One of them is needed. Without it this stops working:" : "This stops working without it:"}</strong>
           </p>
-          <NeededList of={neededBy} />
+          {files.length > 1 && <DoomedList title="Needed files" files={needed} going={going} />}
+          <NeededList of={distinct(needed.flatMap(needs))} beside />
         </div>
       )}
-      {lost.length > 0 ? (
-        <p className="reason">
-          {files.length === 1 ? "It cannot be brought back" : `${lost.length} of them cannot be brought back`}: nobody knows where to have the same bytes.
-        </p>
-      ) : (
-        first?.restorable && <p className="muted">It can be undone: the same bytes are fetched again and verified.</p>
-      )}
+      <p>{summary(left, going)}</p>
       {remove.error && !(remove.error instanceof NeededError) && (
         <p className="reason" role="alert">
           {remove.error.message}
         </p>
       )}
+      {(doing > 1 || gone.length > 0) && (
+        <p className="muted" role="status">{`${gone.length} of ${Math.max(doing, gone.length)} deleted, ${bytes(freedBy(gone))} freed.`}</p>
+      )}
       <div className="buttons">
-        <Button onClick={close}>Keep {files.length === 1 ? "it" : "them"}</Button>
-        <Button kind="danger" icon="trash" busy={remove.isPending} disabled={remove.isPending} onClick={() => remove.mutate()}>
-          {neededBy.length > 0 ? "Delete anyway" : "Delete"}
-        </Button>
+        <Button onClick={close}>{gone.length > 0 ? "Stop here" : `Keep ${files.length === 1 ? "it" : "them"}`}</Button>
+        {needed.length > 0 && (
+          <Button kind="danger" icon="trash" busy={remove.isPending} disabled={remove.isPending} onClick={() => remove.mutate(left)}>
+            {others.length > 0 ? "Delete all anyway" : "Delete anyway"}
+          </Button>
+        )}
+        {others.length > 0 && (
+          <Button kind={needed.length > 0 ? "primary" : "danger"} icon="trash" busy={remove.isPending} disabled={remove.isPending} onClick={() => remove.mutate(others)}>
+            {needed.length === 0 ? "Delete" : others.length === 1 ? "Delete only the other one" : `Delete only the other ${others.length}`}
+          </Button>
+        )}
       </div>
     </dialog>
+  );
+}
+
+/** Whether nobody can have the same bytes again once all of `going` went. */
+function isLost({ restorable, duplicates }: Doomed, going: ReadonlySet<string>): boolean {
+  return restorable === false && !duplicates?.some((path) => !going.has(path));
+}
+
+function freedBy(files: readonly Deleted[]): number {
+  return files.reduce((sum, { freed_bytes }) => sum + freed_bytes, 0);
+}
+
+/** What is gained, and what cannot be had again. */
+function summary(files: readonly Doomed[], going: ReadonlySet<string>): string {
+  const size = files.reduce((sum, file) => sum + (file.size_bytes ?? 0), 0);
+  const lost = files.filter((file) => isLost(file, going)).length;
+  const stays = files.some((file) => file.restorable === false) && lost === 0;
+  const freed = size > 0 ? `This frees up to ${bytes(size)}.` : "How much this frees is not known.";
+  if (lost > 0) return `${freed} ${files.length === 1 ? "It cannot be brought back" : lost === files.length ? "None of them can be brought back" : `${lost} of them cannot be brought back`}: nobody knows where to have the same bytes.`;
+  if (stays) return `${freed} The same content stays here under another name.`;
+  return files.every(({ restorable }) => restorable) ? `${freed} It can be undone: the same bytes are fetched again and verified.` : freed;
+}
+
+interface DoomedListProps {
+  title: string;
+  files: readonly Doomed[];
+  going: ReadonlySet<string>;
+}
+
+function DoomedList({ title, files, going }: DoomedListProps) {
+  if (files.length === 0) return null;
+  return (
+    <ul className="doomed" tabIndex={0} aria-label={title}>
+      {files.map((file) => (
+        <li key={file.path}>
+          <span className="path">
+            {file.path}
+            {isLost(file, going) && <small className="reason">Cannot be brought back</small>}
+          </span>
+          <span className="muted">{file.size_bytes == null ? "" : bytes(file.size_bytes)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

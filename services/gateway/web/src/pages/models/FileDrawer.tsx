@@ -33,7 +33,7 @@ function Details({ file, onClose }: { file: ModelFile; onClose: () => void }) {
       {whole === false && <p className="note warn">Its header promises more bytes than there are: it is cut off and will not load. Download it again.</p>}
       <section>
         <h3>Needed by</h3>
-        {needed_by.length === 0 ? <p className="muted">Nothing that is installed or scanned here needs it.</p> : <NeededList of={needed_by} linked />}
+        {needed_by.length === 0 ? <p className="muted">Nothing that is installed or scanned here needs it.</p> : <NeededList of={needed_by} />}
       </section>
       {duplicates && duplicates.length > 0 && <Duplicates file={file} paths={duplicates} />}
       <section>
@@ -63,8 +63,11 @@ function Details({ file, onClose }: { file: ModelFile; onClose: () => void }) {
         <p className="muted">{restorable ? "Once deleted, it can be had again, the same bytes." : "Once deleted, it cannot be had again from here."}</p>
       </section>
       <section>
-        <h3>Hash</h3>
-        {sha256 ? <p className="path hash">{sha256}</p> : <p className="muted">Not reckoned yet: that happens in the background.</p>}
+        <h3>Content</h3>
+        <p className="line">
+          <Verified of={file} />
+        </p>
+        {sha256 && <p className="path hash">{sha256}</p>}
       </section>
       <More metadata={metadata ?? {}} />
       <DrawerFoot>
@@ -75,6 +78,30 @@ function Details({ file, onClose }: { file: ModelFile; onClose: () => void }) {
       {deleting && <DeleteDialog files={[file]} onClose={() => setDeleting(false)} onDeleted={onClose} />}
     </>
   );
+}
+
+/** How sure it is that these are the right bytes. */
+function Verified({ of: { verified, sha256, source } }: { of: ModelFile }) {
+  const hash = sha256 ? "" : " Its own hash is reckoned in the background.";
+  switch (verified) {
+    case "sha256":
+      return (
+        <>
+          <Badge tone="ok">Verified</Badge>
+          <span className="muted">Its SHA-256 is the one that its source stated.</span>
+        </>
+      );
+    case "header":
+    case "size":
+      return (
+        <>
+          <Badge tone="warn">Unverified</Badge>
+          <span className="muted">{`Its source stated no hash, so only ${verified === "header" ? "its header and size" : "its size"} could be checked.${hash}`}</span>
+        </>
+      );
+    default:
+      return <span className="muted">{source ? `It is known where these bytes can be had.${hash}` : `Not fetched from here, so nobody stated what it should be.${hash}`}</span>;
+  }
 }
 
 function More({ metadata }: { metadata: Readonly<Record<string, unknown>> }) {

@@ -11,6 +11,7 @@ import { DeleteDialog } from "./DeleteDialog";
 import { byText, fitting, NOTHING, SIZE_NAMES, sizeClass, sorted, type Chosen, type Listing } from "./facets";
 import { FilterBar } from "./FilterBar";
 import type { ModelFile } from "./data";
+import { spareCopies } from "./spare";
 
 const byPath = (a: ModelFile, b: ModelFile) => (a.path < b.path ? -1 : 1);
 
@@ -19,6 +20,7 @@ const STATUSES = {
   unused: "Unused",
   duplicate: "Duplicate",
   broken: "Cut off",
+  unverified: "Unverified",
   lost: "Cannot be restored",
 };
 
@@ -38,11 +40,18 @@ const LISTING: Listing<ModelFile> = {
   words: ({ path, family, needed_by }) => [path, family, ...needed_by.map(({ name }) => name)].join("\n"),
 };
 
-function statusesOf({ needed_by, duplicates, whole, restorable }: ModelFile): string[] {
+/** Fetched, but from a source that stated no hash. */
+function isUnverified({ verified }: ModelFile): boolean {
+  return verified === "header" || verified === "size";
+}
+
+function statusesOf(file: ModelFile): string[] {
+  const { needed_by, duplicates, whole, restorable } = file;
   return [
     needed_by.length > 0 ? "needed" : "unused",
     ...(duplicates?.length ? ["duplicate"] : []),
     ...(whole === false ? ["broken"] : []),
+    ...(isUnverified(file) ? ["unverified"] : []),
     ...(restorable ? [] : ["lost"]),
   ];
 }
@@ -126,9 +135,13 @@ interface MarkedProps {
   onDelete: () => void;
 }
 
+function sizeOf(files: readonly ModelFile[]): number {
+  return files.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+}
+
 /** What can be done with all that is marked. */
 function Marked({ files, found, onMark, onDelete }: MarkedProps) {
-  const size = files.reduce((sum, file) => sum + file.size_bytes, 0);
+  const spare = useMemo(() => spareCopies(found), [found]);
   const all = found.length > 0 && found.every((file) => files.includes(file));
   return (
     <div className={`marked${files.length > 0 ? " some" : ""}`}>
@@ -141,8 +154,13 @@ function Marked({ files, found, onMark, onDelete }: MarkedProps) {
           }}
           onChange={() => onMark(new Set(all ? [] : found.map(({ path }) => path)))}
         />
-        <span>{files.length === 0 ? "Mark all that are shown" : `${count(files.length)} marked · ${bytes(size)}`}</span>
+        <span>{files.length === 0 ? "Mark all that are shown" : `${count(files.length)} marked · ${bytes(sizeOf(files))}`}</span>
       </label>
+      {files.length === 0 && spare.length > 0 && (
+        <Button label={`Mark ${spare.length === 1 ? "the spare copy" : `${spare.length} spare copies`}: one of each content stays`} onClick={() => onMark(new Set(spare.map(({ path }) => path)))}>
+          {`Mark ${spare.length === 1 ? "the spare copy" : `${count(spare.length)} spare copies`} · ${bytes(sizeOf(spare))}`}
+        </Button>
+      )}
       {files.length > 0 && (
         <div className="buttons">
           <Button kind="quiet" onClick={() => onMark(new Set())}>
@@ -178,7 +196,7 @@ const Row = memo(function Row({ file, marked, onMark, onDetails, onDelete, now }
       </label>
       <div className="what">
         <span className="name">{filename}</span>
-        <p className="muted">{[folder, family].filter(Boolean).join(" · ")}</p>
+        <p className="muted">{[folder, family, file.verified === "sha256" ? "verified" : isUnverified(file) && "unverified"].filter(Boolean).join(" · ")}</p>
       </div>
       <span className="size">{bytes(size_bytes)}</span>
       <span className="date muted">{ago(file.modified_at, now)}</span>
@@ -204,6 +222,19 @@ function DeletedFiles({ of }: DeletedProps) {
   const { run } = useCommand("restore");
   const [asked, setAsked] = useState<ReadonlySet<string>>(new Set());
   if (of.length === 0) return null;
+  const bringBack = (path: string) => {
+    const command = restoring([path]);
+    setAsked((before) => new Set(before).add(path));
+    const send = async () => {
+      try {
+        return await command.send();
+      } catch (error) {
+        setAsked((before) => new Set([...before].filter((other) => other !== path)));
+        throw error;
+      }
+    };
+    run({ ...command, send });
+  };
   return (
     <details className="deleted">
       <summary>
@@ -218,16 +249,8 @@ function DeletedFiles({ of }: DeletedProps) {
               <p className="muted">{`${path.slice(0, path.lastIndexOf("/") + 1)} · ${bytes(size_bytes)} · ${ago(deleted_at, now)}`}</p>
             </div>
             {restorable ? (
-              <Button
-                icon="reset"
-                label={`Restore ${fileName(path)}`}
-                disabled={asked.has(path)}
-                onClick={() => {
-                  setAsked(new Set(asked).add(path));
-                  run(restoring([path]));
-                }}
-              >
-                Restore
+              <Button icon="reset" label={`Restore ${fileName(path)}`} disabled={asked.has(path)} onClick={() => bringBack(path)}>
+                {asked.has(path) ? "On its way" : "Restore"}
               </Button>
             ) : (
               <span className="muted small">Cannot be restored</span>

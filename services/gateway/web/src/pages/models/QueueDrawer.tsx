@@ -65,7 +65,14 @@ function Queue({ queue }: { queue: QueueTopic }) {
       {waiting.length > 0 && <WaitingList waiting={waiting} busy={active.length > 0} onCancel={setAsked} />}
       {failed.length > 0 && (
         <section>
-          <h3>Failed ({failed.length})</h3>
+          <div className="line between">
+            <h3>Failed ({failed.length})</h3>
+            {failed.length > 1 && (
+              <Button icon="refresh" onClick={() => failed.forEach((item) => run(retry(item)))}>
+                Retry all
+              </Button>
+            )}
+          </div>
           <ul className="ended">
             {failed.map((item) => (
               <Ended key={item.download_id} item={item}>
@@ -110,24 +117,37 @@ interface WaitingListProps {
   onCancel: (item: DownloadRef) => void;
 }
 
-/** The order is changed by buttons, or by drag; either way it is said. */
+/** The order is changed by buttons, by the arrow keys on a handle, or by drag; each way it is said. */
 function WaitingList({ waiting, busy, onCancel }: WaitingListProps) {
   const { run } = useCommand();
   const [said, say] = useState("");
   const [draft, setDraft] = useState<readonly string[]>();
   const list = useRef<HTMLOListElement>(null);
   // A button at the end of the list is disabled, and a moved row leaves the document for a moment: the focus stays with the row.
-  const keep = useRef<string>(undefined);
+  const keep = useRef<{ id: string; part: string }>(undefined);
   useLayoutEffect(() => {
-    const row = keep.current && list.current?.querySelector<HTMLElement>(`[data-tile="${CSS.escape(keep.current)}"]`);
+    if (!keep.current) return;
+    const { id, part } = keep.current;
     keep.current = undefined;
-    if (row && (document.activeElement === document.body || row.contains(document.activeElement))) {
-      const button = document.activeElement;
-      if (!(button instanceof HTMLButtonElement) || button.disabled) row.querySelector<HTMLElement>(".buttons button:enabled")?.focus();
-    }
+    const row = list.current?.querySelector<HTMLElement>(`[data-tile="${CSS.escape(id)}"]`);
+    const { activeElement: now } = document;
+    if (now !== document.body && !(now instanceof HTMLButtonElement && now.disabled)) return;
+    row?.querySelector<HTMLElement>(part)?.focus();
   });
   const order = draft ? draft.flatMap((id) => waiting.find(({ download_id }) => download_id === id) ?? []) : waiting;
   const announce = (item: QueuedItem, to: number) => say(`${item.name}: place ${to + 1} of ${waiting.length}.`);
+  const goTo = (item: QueuedItem, to: number) => {
+    if (to === order.indexOf(item) || to < 0 || to >= order.length) return;
+    run(move(item, waiting, to));
+    announce(item, to);
+  };
+  const onKey = (event: React.KeyboardEvent<HTMLElement>, item: QueuedItem, index: number) => {
+    const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: order.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    keep.current = { id: item.download_id, part: ".handle" };
+    goTo(item, to);
+  };
   const drag = (event: React.PointerEvent<HTMLElement>, item: QueuedItem) => {
     const moved = (over: string) => {
       const ids = waiting.map(({ download_id }) => download_id);
@@ -138,9 +158,7 @@ function WaitingList({ waiting, busy, onCancel }: WaitingListProps) {
       onEnd: (over) => {
         setDraft(undefined);
         if (over === undefined) return;
-        const to = moved(over).indexOf(item.download_id);
-        run(move(item, waiting, to));
-        announce(item, to);
+        goTo(item, moved(over).indexOf(item.download_id));
       },
     });
   };
@@ -160,14 +178,21 @@ function WaitingList({ waiting, busy, onCancel }: WaitingListProps) {
             busy={busy}
             onCancel={() => onCancel(item)}
             onMoved={(to) => {
-              keep.current = item.download_id;
+              keep.current = { id: item.download_id, part: ".buttons button:enabled" };
               announce(item, to);
             }}
             handle={
-              <span className="handle" title="Drag to reorder" onPointerDown={(event) => drag(event, item)}>
+              <button
+                type="button"
+                className="handle"
+                title="Drag it, or move it by the arrow keys"
+                aria-label={`Move ${item.name}, place ${index + 1} of ${order.length}, by the arrow keys`}
+                onPointerDown={(event) => drag(event, item)}
+                onKeyDown={(event) => onKey(event, item, index)}
+              >
                 <Icon name="grip" />
-                <span aria-hidden="true">{index + 1}</span>
-              </span>
+                <span>{index + 1}</span>
+              </button>
             }
           >
             <Told id={item.download_id} name={item.name} />

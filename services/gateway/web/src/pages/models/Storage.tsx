@@ -37,14 +37,14 @@ function Report({ of, onShow }: { of: StorageReport } & StorageProps) {
       <dl className="storage-facts">
         <Fact label="Available" value={available_bytes == null ? undefined : bytes(available_bytes)} note="for new models" />
         <Fact label="Models" value={bytes(models_bytes)} note={`in ${count(model_count)} ${model_count === 1 ? "file" : "files"}`} />
-        <Fact label="Duplicates" value={bytes(duplicates.reclaimable_bytes)} note={duplicates.count > 0 ? `${count(duplicates.count)} stored more than once` : "everything is stored once"}>
+        <Fact label="Duplicates" value={bytes(duplicates.reclaimable_bytes)} note={duplicates.count > 0 ? `${count(duplicates.count)} stored more than once` : model_count > 0 ? "everything is stored once" : "no files yet"}>
           {duplicates.count > 0 && (
             <Button label="Show duplicate files" onClick={() => onShow("duplicate")}>
               Show
             </Button>
           )}
         </Fact>
-        <Fact label="Unused" value={bytes(unused.bytes)} note={unused.count > 0 ? `${count(unused.count)} ${unused.count === 1 ? "file" : "files"} nothing needs` : "something needs every file"}>
+        <Fact label="Unused" value={bytes(unused.bytes)} note={unused.count > 0 ? `${count(unused.count)} ${unused.count === 1 ? "file" : "files"} nothing needs` : model_count > 0 ? "something needs every file" : "no files yet"}>
           {unused.count > 0 && (
             <Button label="Show unused files" onClick={() => onShow("unused")}>
               Show

@@ -16,6 +16,8 @@ export interface Doomed {
   /** Undefined while nobody has looked. */
   needed_by?: readonly NeededBy[] | undefined;
   restorable?: boolean | undefined;
+  /** Other paths with the same content. */
+  duplicates?: readonly string[] | null | undefined;
 }
 
 export type Deleted = Stated["ModelDeleted"];
@@ -73,7 +75,7 @@ export function tellDeleted(deleted: readonly Deleted[], run: (command: Command)
     type: "success",
     title,
     message: freed > 0 ? `${bytes(freed)} freed.` : "The content has another name, so no space was freed.",
-    ...(restorable.length > 0 ? { action: { label: "Undo", run: () => run(restoring(restorable)) } } : {}),
+    ...(restorable.length > 0 ? { action: { label: restorable.length < deleted.length ? `Undo ${restorable.length} of ${deleted.length}` : "Undo", run: () => run(restoring(restorable)) } } : {}),
   });
 }
 
