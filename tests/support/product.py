@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,6 +67,16 @@ class Product:
             while self.pids().get(name) in {None, pid}:  # noqa: ASYNC110  # the supervisor writes it
                 await asyncio.sleep(0.02)
         return pid
+
+    @contextlib.contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Kill -9 one process and hold the supervisor, which would start it again, for the length of a block."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+        try:
+            os.kill(self.pids()[name], signal.SIGKILL)
+            yield
+        finally:
+            os.kill(self.process.pid, signal.SIGCONT)
 
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end and return its exit status."""
