@@ -12,19 +12,31 @@ function stored(): Scheme {
   return SCHEMES.find((scheme) => scheme === value) ?? "auto";
 }
 
+/** The colour of the browser's own frame: that of the header. */
+const FRAME = { light: "#ffffff", dark: "#14181f" };
+
 function show(scheme: Scheme): void {
   document.documentElement.dataset["scheme"] = scheme;
+  for (const meta of document.querySelectorAll<HTMLMetaElement>("meta[name=theme-color]")) {
+    const asked = meta.media.includes("dark") ? "dark" : "light";
+    meta.content = FRAME[scheme === "auto" ? asked : scheme];
+  }
 }
 
-/** Apply the remembered scheme; call before the first rendering. */
+/** Apply the remembered scheme, and what other tabs choose later; call before the first rendering. */
 export function startScheme(): void {
   show(chosen);
+  addEventListener("storage", ({ key }) => key === KEY && become(stored()));
 }
 
 /** Change to a scheme and remember it. */
 export function choose(scheme: Scheme): void {
-  chosen = scheme;
   localStorage.setItem(KEY, scheme);
+  become(scheme);
+}
+
+function become(scheme: Scheme): void {
+  chosen = scheme;
   show(scheme);
   for (const listener of listeners) listener();
 }

@@ -1,5 +1,7 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
+import { createPortal } from "react-dom";
 import { Icon, type IconName } from "./icons";
+import { keepOnTop } from "./topLayer";
 import { Button } from "./ui";
 
 export type ToastType = "success" | "error" | "warning" | "info";
@@ -45,15 +47,24 @@ const ICONS: Record<ToastType, IconName> = { success: "check", error: "cross", w
 
 export function Toasts() {
   const shown = useSyncExternalStore(subscribe, () => toasts);
-  return (
-    <section className="toasts" aria-label="Notifications">
-      <ol aria-live="polite" aria-relevant="additions">
-        {shown.map((toast) => (
-          <Item key={toast.id} toast={toast} />
-        ))}
-      </ol>
-    </section>
+  const [layer] = useState(makeLayer);
+  useEffect(() => keepOnTop(layer), [layer]);
+  return createPortal(
+    <ol aria-live="polite" aria-relevant="additions">
+      {shown.map((toast) => (
+        <Item key={toast.id} toast={toast} />
+      ))}
+    </ol>,
+    layer,
   );
+}
+
+function makeLayer(): HTMLElement {
+  const layer = document.createElement("section");
+  layer.className = "toasts";
+  layer.popover = "manual";
+  layer.ariaLabel = "Notifications";
+  return layer;
 }
 
 function Item({ toast }: { toast: Toast }) {

@@ -2,6 +2,7 @@ import { Component, useId, type ErrorInfo, type ReactNode } from "react";
 import { clock } from "./format";
 import { Icon, type IconName } from "./icons";
 import { useConnection } from "./api/useLive";
+import { isReplaced, isUnfetched } from "./shell/version";
 
 export type Tone = "ok" | "warn" | "bad" | "info" | "idle";
 
@@ -33,6 +34,8 @@ interface ButtonProps {
   icon?: IconName;
   /** Read instead of the text, when the text alone does not say what it acts on. */
   label?: string;
+  /** Shown on pointing; a button without children shows its label. */
+  title?: string;
   kind?: "primary" | "danger" | "quiet";
   disabled?: boolean;
   busy?: boolean;
@@ -41,7 +44,7 @@ interface ButtonProps {
 }
 
 /** A button; without children it is an icon and needs its label. */
-export function Button({ id, icon, label, kind, disabled = false, busy = false, onClick, children }: ButtonProps) {
+export function Button({ id, icon, label, title, kind, disabled = false, busy = false, onClick, children }: ButtonProps) {
   const classes = [children ? "button" : "icon", kind, busy ? "busy" : ""].filter(Boolean).join(" ");
   return (
     <button
@@ -49,7 +52,7 @@ export function Button({ id, icon, label, kind, disabled = false, busy = false, 
       id={id}
       className={classes}
       aria-label={label}
-      title={children ? undefined : label}
+      title={title ?? (children ? undefined : label)}
       disabled={disabled}
       aria-busy={busy || undefined}
       onClick={onClick}
@@ -104,16 +107,19 @@ interface FigureProps {
   /** Undefined when nothing is known: then there is no number. */
   value: string | undefined;
   note: string;
+  /** How it went: what is drawn beside the number. */
+  children?: ReactNode;
 }
 
 /** One number of a list of them. */
-export function Figure({ icon, label, value, note }: FigureProps) {
+export function Figure({ icon, label, value, note, children }: FigureProps) {
   return (
     <li className={`figure-card${value === undefined ? " silent" : ""}`}>
       <Icon name={icon} />
       <span className="title">{label}</span>
       <strong className="figure">{value ?? "–"}</strong>
       <small className="muted">{note}</small>
+      {children}
     </li>
   );
 }
@@ -139,13 +145,20 @@ export function Empty({ icon, children }: { icon: IconName; children: ReactNode 
   );
 }
 
-export function Failure({ children, onRetry }: { children: ReactNode; onRetry: () => void }) {
+interface FailureProps {
+  /** What the button does, when it does more than try again. */
+  does?: string;
+  onRetry: () => void;
+  children: ReactNode;
+}
+
+export function Failure({ does = "Try again", onRetry, children }: FailureProps) {
   return (
     <div className="failure" role="alert">
       <Icon name="warning" />
       <p>{children}</p>
       <Button icon="refresh" onClick={onRetry}>
-        Try again
+        {does}
       </Button>
     </div>
   );
@@ -160,31 +173,58 @@ export function Waiting({ what, lines, onRetry }: { what: string; lines?: number
 
 interface BoundaryProps {
   title: string;
+  /** It is a whole page: the title stands above as its heading. */
+  heading?: boolean;
   /** Instead of only rendering again. */
   onRetry?: () => void;
+  onError?: () => void;
   children: ReactNode;
 }
 
-/** One broken widget must not take the page along, nor one broken page the product. */
-export class Boundary extends Component<BoundaryProps, { error: Error | undefined }> {
-  override state: { error: Error | undefined } = { error: undefined };
+interface BoundaryState {
+  error: Error | undefined;
+  /** The code that is missing is that of a version which is there no more. */
+  replaced: boolean;
+}
 
-  static getDerivedStateFromError(error: Error): { error: Error } {
-    return { error };
+/** One broken widget must not take the page along, nor one broken page the product. */
+export class Boundary extends Component<BoundaryProps, BoundaryState> {
+  override state: BoundaryState = { error: undefined, replaced: false };
+
+  static getDerivedStateFromError(error: Error): BoundaryState {
+    return { error, replaced: false };
   }
 
   override componentDidCatch(error: Error, info: ErrorInfo): void {
     console.error(`The section “${this.props.title}” failed`, error, info.componentStack);
+    this.props.onError?.();
+    if (isUnfetched(error)) void isReplaced().then((replaced) => this.setState({ replaced: replaced === true }));
   }
 
   override render(): ReactNode {
-    if (!this.state.error) return this.props.children;
+    const { title, heading, onRetry, children } = this.props;
+    const { error, replaced } = this.state;
+    if (!error) return children;
+    const reload = replaced || (isUnfetched(error) && !onRetry);
     return (
-      <section className="card section" aria-label={this.props.title}>
-        <Failure onRetry={this.props.onRetry ?? (() => this.setState({ error: undefined }))}>
-          “{this.props.title}” could not be shown: {this.state.error.message}
-        </Failure>
-      </section>
+      <>
+        {heading && (
+          <header className="page-head">
+            <h1 tabIndex={-1}>{title}</h1>
+          </header>
+        )}
+        <section className="card section" aria-label={title}>
+          {reload ? (
+            <Failure does="Reload the page" onRetry={() => location.reload()}>
+              {replaced ? "Modeldeck was updated since this page was opened." : `“${title}” could not be fetched.`} Reload it to go on.
+            </Failure>
+          ) : (
+            <Failure onRetry={onRetry ?? (() => this.setState({ error: undefined }))}>
+              {isUnfetched(error) ? `“${title}” could not be fetched from the gateway.` : `“${title}” could not be shown: ${error.message}`}
+            </Failure>
+          )}
+        </section>
+      </>
     );
   }
 }

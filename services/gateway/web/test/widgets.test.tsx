@@ -121,7 +121,7 @@ describe("download queue", () => {
     const { store } = page(<Downloads />);
     live(store, { queue: queue({ current: "d1", active: { d1: running } }) });
     fireEvent.click(await screen.findByRole("button", { name: "Cancel Flux" }));
-    fireEvent.click(screen.getByRole("radio", { name: /Delete it/ }));
+    fireEvent.click(await screen.findByRole("radio", { name: /Delete it/ }));
     expect(requests).toHaveLength(0);
     fireEvent.click(screen.getByRole("button", { name: "Cancel download" }));
     await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/p1/cancel?keep_partial=false"));
@@ -165,7 +165,7 @@ describe("recently ended", () => {
     expect(await screen.findAllByRole("button", { name: /^Retry / })).toHaveLength(2);
     fireEvent.click(screen.getByRole("button", { name: "Replace what is there for Own file" }));
     expect(screen.getAllByRole("button", { name: /^Replace what/ })).toHaveLength(1);
-    const dialog = screen.getByRole("dialog", { name: "Replace what is there for Own file?" });
+    const dialog = await screen.findByRole("dialog", { name: "Replace what is there for Own file?" });
     expect(within(dialog).getByText(why)).toBeTruthy();
     expect(requests).toHaveLength(0);
     fireEvent.click(within(dialog).getByRole("button", { name: "Replace" }));
@@ -261,7 +261,7 @@ describe("presets", () => {
     const error = "vae/a.bin exists already.";
     live(store, { presets: presets(preset("a", { status: "failed", error, error_code: "path_conflict", download_id: "a-1" })) });
     fireEvent.click(await screen.findByRole("button", { name: "Replace what is there for Preset a" }));
-    fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Replace" }));
+    fireEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Replace" }));
     await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/a/retry?force=true"));
   });
 

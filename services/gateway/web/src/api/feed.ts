@@ -15,6 +15,8 @@ export interface Status {
   since: number;
   /** The gateway answers, but has lost its event log: what it sends is of `since`. */
   behind?: boolean;
+  /** For `signed-out`: where the issuer's sign-in begins, when the gateway has an issuer. */
+  sign_in?: string;
 }
 
 /** What a feed says; it passes a worker's port as it is. `at` is the time of receipt. */
@@ -44,6 +46,9 @@ const SILENT_HEARTBEATS = 2.5;
 const POLL_MS = 10_000;
 const POLL_TIMEOUT_MS = 8_000;
 const SETTLED_MS = 10_000;
+/** Timers stand still while a computer sleeps: looked at this often, old data is not taken for new for longer. */
+const WATCH_MS = 2_000;
+const DOUBT_MS = 4_000;
 const FIRST_DELAY_MS = 500;
 const MAX_DELAY_MS = 30_000;
 
@@ -103,6 +108,18 @@ export class Feed {
     this.#polledAt = -Infinity;
     if (this.status.phase === "signed-out") this.#setPhase("connecting");
     this.#open();
+  }
+
+  /** There is reason to think that the network is gone: ask, instead of waiting until the silence says so. */
+  async doubt(): Promise<void> {
+    const source = this.#source;
+    if (source === undefined) return;
+    try {
+      await this.#options.fetchState("/healthz", AbortSignal.timeout(DOUBT_MS));
+    } catch (error) {
+      if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
+      if (source === this.#source) this.#fail("silence");
+    }
   }
 
   /** Close everything; `retry` starts again. */
@@ -196,7 +213,7 @@ export class Feed {
     clearTimeout(this.#poll);
     this.#polling?.abort();
     this.#polling = undefined;
-    if (this.#behindSince !== undefined) return this.#setPhase("stale", this.#behindSince, true);
+    if (this.#behindSince !== undefined) return this.#setPhase("stale", this.#behindSince, { behind: true });
     this.#liveSince = Date.now();
     this.#setPhase("live");
   }
@@ -235,7 +252,7 @@ export class Feed {
         if (Date.now() - this.#heardAt >= SILENT_HEARTBEATS * this.#heartbeatMs) this.#fail("silence");
         else this.#watch();
       },
-      Math.max(50, left),
+      Math.min(WATCH_MS, Math.max(50, left)),
     );
   }
 
@@ -252,7 +269,7 @@ export class Feed {
       if (response.status === 401) {
         this.stop();
         this.topics.clear();
-        this.#setPhase("signed-out");
+        this.#setPhase("signed-out", Date.now(), await issuerOf(response));
         return;
       }
       if (response.ok) {
@@ -284,9 +301,20 @@ export class Feed {
     this.#options.emit({ kind: "alive", silence_ms: SILENT_HEARTBEATS * this.#heartbeatMs });
   }
 
-  #setPhase(phase: Phase, since = Date.now(), behind = false): void {
-    if (phase === this.status.phase && behind === (this.status.behind ?? false)) return;
-    this.status = { phase, since, ...(behind ? { behind } : {}) };
+  #setPhase(phase: Phase, since = Date.now(), more: Pick<Status, "behind" | "sign_in"> = {}): void {
+    if (phase === this.status.phase && more.behind === this.status.behind) return;
+    this.status = { phase, since, ...more };
     this.#options.emit({ kind: "status", status: this.status });
+  }
+}
+
+/** Where the refusal says that the issuer's sign-in begins; only a path of the gateway is believed. */
+async function issuerOf(refusal: Response): Promise<Pick<Status, "sign_in">> {
+  try {
+    const { sign_in } = (await refusal.json()) as { sign_in?: unknown };
+    return typeof sign_in === "string" && sign_in.startsWith("/api/") ? { sign_in } : {};
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || error instanceof DOMException) return {};
+    throw error;
   }
 }

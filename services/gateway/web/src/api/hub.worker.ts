@@ -54,3 +54,4 @@ scope.onconnect = ({ ports: [port] }) => {
 };
 
 self.addEventListener("online", () => feed?.retry());
+self.addEventListener("offline", () => void feed?.doubt());

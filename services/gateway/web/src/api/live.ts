@@ -1,4 +1,4 @@
-import { Feed, type FeedMessage, type Status } from "./feed";
+import type { Feed, FeedMessage, Status } from "./feed";
 import type { TabMessage } from "./hub.worker";
 import { mergePatch } from "./merge";
 import type { ActivityEntry, TopicName, Topics } from "./types";
@@ -230,24 +230,48 @@ export function connect(store: LiveStore): Connection {
   };
 }
 
+const FETCH_AGAIN_MS = 2_000;
+
+/** A stream of this page's own; few browsers need one, so its code comes when it is needed. */
 function own(store: LiveStore, emit: (message: FeedMessage) => void): Connection {
-  const feed = new Feed({ emit });
-  const retry = () => feed.retry();
+  let feed: Feed | undefined;
+  let closed = false;
   let running = false;
-  addEventListener("online", retry);
-  store.onWanted((topics) => {
-    feed.want(topics);
-    if (!running) feed.retry();
-    running = true;
+  const follow = () => {
+    closed = false;
+    store.onWanted((topics) => {
+      feed?.want(topics);
+      if (!running) feed?.retry();
+      running = feed !== undefined;
+    });
+  };
+  const retry = () => (running ? feed?.retry() : follow());
+  void fetchedFeed().then(({ Feed }) => {
+    feed = new Feed({ emit });
+    if (!closed) follow();
   });
+  addEventListener("online", () => !closed && retry());
+  addEventListener("offline", () => void feed?.doubt());
   return {
     retry,
     close: () => {
-      removeEventListener("online", retry);
+      closed = true;
+      running = false;
       store.onWanted(undefined);
-      feed.stop();
+      feed?.stop();
     },
   };
+}
+
+async function fetchedFeed(): Promise<typeof import("./feed")> {
+  try {
+    return await import("./feed");
+  } catch (error) {
+    // The gateway is away, as the stream would find as well.
+    if (!(error instanceof TypeError)) throw error;
+    await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
+    return fetchedFeed();
+  }
 }
 
 const ANSWER_MS = 2_000;
@@ -263,6 +287,8 @@ function shared(store: LiveStore, emit: (message: FeedMessage) => void, fallBack
     clearTimeout(limit);
     port.onmessage = null;
     tell("leave");
+    // Nothing was heard for a while: what is shown is old until the page's own stream has begun.
+    if (store.view().status.phase === "live") emit({ kind: "status", status: { phase: "stale", since: Date.now() - silenceMs } });
     fallBack();
   };
   const expectMore = () => {

@@ -1,12 +1,32 @@
-import { answer, api } from "./client";
+import { useQuery } from "@tanstack/react-query";
+import { answer, api, ApiError } from "./client";
+
+/** Why somebody stands before the sign-in page, where this page knows it. */
+let farewell = "";
+
+export function whySignedOut(): string {
+  return farewell;
+}
+
+/** Who is signed in and what he may do; the same until somebody signs out. */
+export function useSession() {
+  return useQuery({
+    queryKey: ["session"],
+    queryFn: () => answer(api.GET("/api/v1/session")),
+    retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status === 401),
+    staleTime: Infinity,
+  });
+}
 
 /** Exchange the token for the session's HttpOnly cookie. */
 export async function signIn(token: string): Promise<void> {
   await answer(api.POST("/api/v1/session", { body: { token } }));
+  farewell = "";
 }
 
 export async function signOut(): Promise<void> {
   await answer(api.DELETE("/api/v1/session"));
+  farewell = "You are signed out.";
 }
 
 /**
@@ -19,5 +39,6 @@ export async function signInFromAddress(): Promise<void> {
   if (!token) return;
   address.searchParams.delete("token");
   history.replaceState(null, "", address);
+  farewell = "The link that you opened holds an old or wrong token. Open the one that Modeldeck printed last.";
   if (address.pathname !== "/") await signIn(token);
 }

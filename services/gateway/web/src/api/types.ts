@@ -182,6 +182,8 @@ export interface Topics {
   "active-tasks": Stated["TasksTopic"];
   "project-progress": Stated["ProjectsTopic"];
   "disk-health": Stated["DiskHealthTopic"];
+  /** The signed-in person's own board and settings. */
+  user: Stated["UserTopic"];
 }
 
 export type TopicName = keyof Topics;
@@ -197,6 +199,10 @@ export interface ActivityEntry {
   link?: string | null;
   download_id?: string | null;
   project_id?: string | null;
+  project_name?: string | null;
+  /** The fact's position in the log, for `?at=`. */
+  seq?: number | null;
+  actor_user_id?: string | null;
 }
 
 type Stated = components["schemas"];

@@ -1,13 +1,12 @@
+import { useState } from "react";
 import { ApiError } from "../api/client";
-import { signOut } from "../api/session";
-import { useConnection, useLiveContext, useTopic } from "../api/useLive";
-import { useDashboard } from "../board/useBoard";
-import { clock } from "../format";
+import { signOut, useSession } from "../api/session";
+import { useConnection, useLiveContext } from "../api/useLive";
 import { Icon, type IconName } from "../icons";
+import { late } from "../late";
 import { useScheme, type Scheme } from "../theme";
 import { notify } from "../toasts";
 import { Button } from "../ui";
-import { HelpSheet } from "./HelpSheet";
 import { useShortcuts } from "./shortcuts";
 
 export function Logo() {
@@ -20,21 +19,11 @@ export function Logo() {
   );
 }
 
-const SCHEME_ICONS: Record<Scheme, IconName> = { auto: "screen", light: "sun", dark: "moon" };
+const HelpSheet = late(async () => (await import("./HelpSheet")).HelpSheet);
+const SCHEMES: Record<Scheme, readonly [IconName, string]> = { auto: ["screen", "Auto"], light: ["sun", "Light"], dark: ["moon", "Dark"] };
 
 /** The product, the person, and how the connection is: the same on every page. */
 export function Header() {
-  const [scheme, nextScheme] = useScheme();
-  const { connection } = useLiveContext();
-  useShortcuts([{ keys: "t", does: "Change the colours", run: nextScheme }]);
-  const leave = () => {
-    signOut()
-      .then(connection.retry)
-      .catch((error: unknown) => {
-        if (!(error instanceof ApiError)) throw error;
-        notify({ type: "error", title: "Could not sign out", message: error.message });
-      });
-  };
   return (
     <header className="top">
       <a className="brand" href="/">
@@ -44,24 +33,65 @@ export function Header() {
       <ConnectionBadge />
       <div className="own">
         <User />
-        <HelpSheet />
-        <Button icon={SCHEME_ICONS[scheme]} kind="quiet" label={`Colours: ${scheme}. Change`} onClick={nextScheme} />
-        <Button icon="signOut" kind="quiet" label="Sign out" onClick={leave} />
+        <Help />
+        <Colours />
+        <SignOut />
       </div>
     </header>
   );
 }
 
 function User() {
-  const name = useDashboard().data?.user_id;
-  if (!name) return null;
+  const { data } = useSession();
+  if (!data || data.kind === "none") return null;
+  const name = data.display_name ?? (data.user_id === "local" ? "Local user" : data.user_id);
   return (
     <span className="user" title={`Signed in as ${name}`}>
       <Icon name="user" />
       <span className="sr">Signed in as </span>
-      <span>{name}</span>
+      <span className="who">{name}</span>
     </span>
   );
+}
+
+function Help() {
+  const [shown, setShown] = useState(false);
+  const show = () => setShown(true);
+  useShortcuts([{ keys: "?", does: "Show this list", run: show }]);
+  return (
+    <span className="wide-only">
+      <Button icon="keyboard" kind="quiet" label="Keyboard shortcuts" onClick={show} />
+      {shown && <HelpSheet onClose={() => setShown(false)} />}
+    </span>
+  );
+}
+
+/** Says which colours are on; a press goes on to the next. */
+function Colours() {
+  const [scheme, next] = useScheme();
+  const [icon, word] = SCHEMES[scheme];
+  useShortcuts([{ keys: "t", does: "Change the colours", run: next }]);
+  return (
+    <Button icon={icon} kind="quiet" label={`Colours: ${scheme}. Change`} title="Colours: auto, light or dark" onClick={next}>
+      {word}
+    </Button>
+  );
+}
+
+function SignOut() {
+  const { connection } = useLiveContext();
+  const open = useSession().data?.kind === "none";
+  const leave = () => {
+    signOut()
+      .then(connection.retry)
+      .catch((error: unknown) => {
+        if (!(error instanceof ApiError)) throw error;
+        // The session had ended already: the stream finds out, and the sign-in page follows.
+        if (error.status === 401) connection.retry();
+        else notify({ type: "error", title: "Could not sign out", message: error.message });
+      });
+  };
+  return open ? null : <Button icon="signOut" kind="quiet" label="Sign out" onClick={leave} />;
 }
 
 function ConnectionBadge() {
@@ -75,31 +105,5 @@ function ConnectionBadge() {
       <span className="sr">Connection: </span>
       {text}
     </span>
-  );
-}
-
-/** Said once an outage has lasted; what is shown below is then of the time named. */
-export function OutageBanner() {
-  const { phase, behind, trouble } = useConnection();
-  const { connection } = useLiveContext();
-  const at = useTopic("queue")?.at;
-  return (
-    <div className="banner-place" role="status">
-      {trouble && (
-        <div className="banner">
-          <Icon name="warning" />
-          <p>
-            <strong>
-              {!navigator.onLine ? "You are offline."
-              : behind ? "The gateway has lost its event log."
-              : phase === "stale" ? "Connection lost."
-              : "The gateway does not answer."}
-            </strong>{" "}
-            {at ? `What you see is of ${clock(at)}. ` : ""}Trying again by itself.
-          </p>
-          <Button onClick={connection.retry}>Try now</Button>
-        </div>
-      )}
-    </div>
   );
 }

@@ -1,8 +1,10 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ComponentType } from "react";
+import { useLive } from "../api/useLive";
 import Home from "../pages/Home";
 import { pageAt, pages, type Page } from "../pages/paths";
 import { useVisits } from "../router";
 import { Boundary, Empty, Loading } from "../ui";
+import { useTitle } from "./PageHead";
 
 /** What was fetched once is there at once the next time. */
 const fetched = new Map<string, ComponentType>();
@@ -19,7 +21,7 @@ function componentOf({ path, load }: Page, attempt: number): ComponentType {
 export function PageFrame({ path }: { path: string }) {
   const page = pageAt(path);
   const main = useRef<HTMLElement>(null);
-  const [attempt, setAttempt] = useState(0);
+  const { attempt, again, noteFailure } = useAttempts(path);
   const visit = `${path} ${useVisits()}`;
   const shown = useRef(visit);
   const Component = useMemo(() => page && componentOf(page, attempt), [page, attempt]);
@@ -30,12 +32,17 @@ export function PageFrame({ path }: { path: string }) {
     if (main.current) main.current.dataset["moved"] = "";
     main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   }, [visit]);
+  const onError = () => {
+    noteFailure();
+    // The heading that had it is another one now.
+    if (document.activeElement === document.body) main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
+  };
   return (
     <main id="main" ref={main} tabIndex={-1} className="main">
       {!page || !Component ? (
         <NotFound />
       ) : (
-        <Boundary key={`${path} ${attempt}`} title={page.title} onRetry={() => setAttempt((before) => before + 1)}>
+        <Boundary key={`${path} ${attempt}`} title={page.title} heading onRetry={again} onError={onError}>
           <Suspense fallback={<PageLoading title={page.title} />}>
             <Component />
           </Suspense>
@@ -45,8 +52,25 @@ export function PageFrame({ path }: { path: string }) {
   );
 }
 
+/** A page that failed is tried again on request, and by itself once there is a connection again. */
+function useAttempts(path: string) {
+  const [attempt, setAttempt] = useState(0);
+  const failed = useRef(false);
+  const again = () => setAttempt((before) => before + 1);
+  const live = useLive((state) => state.status.phase === "live");
+  useEffect(() => {
+    if (live && failed.current) again();
+    failed.current = false;
+  }, [live, path]);
+  const noteFailure = () => {
+    failed.current = true;
+  };
+  return { attempt, again, noteFailure };
+}
+
 /** The heading stands already, and keeps the focus when the page itself has come. */
 function PageLoading({ title }: { title: string }) {
+  useTitle(title);
   return (
     <>
       <header className="page-head">
@@ -58,6 +82,7 @@ function PageLoading({ title }: { title: string }) {
 }
 
 function NotFound() {
+  useTitle("Not found");
   return (
     <>
       <header className="page-head">

@@ -64,7 +64,7 @@ function isTyping(target: EventTarget | null): boolean {
 
 export function listenToKeys(): () => void {
   const onKey = (event: KeyboardEvent) => {
-    if (!on || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!on || event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
     if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
     const before = first && event.timeStamp - first.at < SECOND_KEY_MS ? `${first.key} ` : "";
     first = undefined;
