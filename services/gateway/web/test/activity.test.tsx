@@ -2,11 +2,11 @@ import { act, cleanup, fireEvent, screen, waitFor, within } from "@testing-libra
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import Activity from "../src/pages/Activity";
 import { byDay, containing } from "../src/pages/activity/days";
-import { positionOf, readingsAt, typeInWords, type Place } from "../src/pages/activity/moments";
+import { earlier, later, positionOf, readingsAt, typeInWords, type Place } from "../src/pages/activity/moments";
 import { DownloadStory } from "../src/parts/DownloadStory";
 import { navigate } from "../src/router";
 import type { ActivityEntry } from "../src/api/types";
-import { gateway, live, page, problem, queue, type Request } from "./page";
+import { gateway, live, page, preset, presets, problem, queue, type Request } from "./page";
 
 function entry(id: string, more: Partial<ActivityEntry> = {}): ActivityEntry {
   return { id, type: "download", category: "job", status: "completed", title: `Title ${id}`, subtitle: "1 file", timestamp: "2026-01-02T10:00:00Z", link: "/models", ...more };
@@ -22,7 +22,7 @@ function answered({ url }: Request): Response {
   const query = asked.searchParams;
   switch (asked.pathname) {
     case "/api/v1/activity":
-      return Response.json({ activities: query.has("at") ? [entry("old")] : [entry("b"), entry("a", { title: "Museum" })] });
+      return Response.json({ activities: query.has("at") ? [entry("old")] : [entry("b", { seq: 80 }), entry("a", { title: "Museum", seq: 60, project_name: "Lobby" })] });
     case "/api/v1/events":
       return Response.json({ events: [event(Math.max(1, Number(query.get("after")) + 1))], seq: 1, id: "e", more: true });
     case "/api/v1/system/health":
@@ -32,6 +32,7 @@ function answered({ url }: Request): Response {
         queue: queue({ queue: { d: { download_id: "d", name: "Flux", status: "queued", position: 1 } } }),
         stats: { totalGenerations: 0, modelsInstalled: 1, storageUsed: "1 GB", activeWorkflows: 0, model_files: 3, storage_used_bytes: 1e9, absent: ["generations"] },
         templates: { templates: {}, total: 8, compatible: 5, skipped: {} },
+        presets: presets(preset("sd", { installed: true }), preset("flux")),
       });
     default:
       return Response.json({});
@@ -65,10 +66,11 @@ describe("the log", () => {
   it("is searched in all that a row says", () => {
     const list = [entry("a", { title: "Museum, lobby", subtitle: "CUDA out of memory" }), entry("b")];
     expect(containing(list, "MUSEUM cuda").map(({ id }) => id)).toEqual(["a"]);
+    expect(containing([entry("c", { project_name: "Lobby" })], "lobby")).toHaveLength(1);
     expect(containing(list, " ")).toBe(list);
   });
 
-  it("is filtered on the server by its kind, and by text here", async () => {
+  it("is filtered on the server, and the address says how", async () => {
     const requests = gateway(answered);
     const { store } = page(<Activity />);
     act(() => live(store, { queue: queue() }));
@@ -76,7 +78,25 @@ describe("the log", () => {
     fireEvent.change(screen.getByRole("searchbox", { name: "Search the log" }), { target: { value: "museum" } });
     await waitFor(() => expect(screen.queryByText("Title b")).toBeNull());
     fireEvent.change(screen.getByRole("combobox", { name: "Kind" }), { target: { value: "review" } });
-    await waitFor(() => expect(requests.some(({ url }) => url.includes("category=review"))).toBe(true));
+    await waitFor(() => expect(requests.some(({ url }) => url.includes("category=review") && url.includes("text=museum"))).toBe(true));
+    expect(location.search).toBe("?q=museum&category=review");
+    fireEvent.click(screen.getByRole("button", { name: "No filters" }));
+    await screen.findByText("Title b");
+    expect(location.search).toBe("");
+  });
+
+  it("has what else is known of an entry, and where it leads, below it", async () => {
+    gateway(answered);
+    page(<Activity />);
+    const toggle = await screen.findByRole("button", { name: /Details of Museum/ });
+    expect(toggle.getAttribute("aria-expanded")).toBe("false");
+    fireEvent.click(toggle);
+    expect(screen.getByText("60")).toBeTruthy();
+    expect(screen.getByRole("link", { name: "Open the models" }).getAttribute("href")).toBe("/models");
+    expect(screen.queryByRole("button", { name: "Story of this download" })).toBeNull();
+    fireEvent.click(screen.getByRole("button", { name: "See everything as it was then" }));
+    await screen.findByText("Installed presets");
+    expect(location.search).toBe("?at=60");
   });
 
   it("says why it could not be read", async () => {
@@ -85,13 +105,21 @@ describe("the log", () => {
     await screen.findByText("The log could not be loaded: The log is being replaced.", undefined, { timeout: 5_000 });
   });
 
-  it("is cleared only after asking", async () => {
-    const requests = gateway(answered);
+  it("is cleared only after asking, and shown again", async () => {
+    let hidden = false;
+    const requests = gateway((request) => {
+      if (request.method !== "GET") hidden = request.method === "DELETE";
+      return hidden && request.url.startsWith("/api/v1/activity?") ? Response.json({ activities: [], hidden: { up_to_seq: 9, at: "2026-01-02T10:00:00Z" } }) : answered(request);
+    });
     page(<Activity />);
     fireEvent.click(await screen.findByRole("button", { name: "Clear all…" }));
     expect(requests.some(({ method }) => method === "DELETE")).toBe(false);
     fireEvent.click(within(screen.getByRole("dialog", { name: "Clear the activity?" })).getByRole("button", { name: "Clear all" }));
     await waitFor(() => expect(requests.some(({ method, url }) => method === "DELETE" && url === "/api/v1/activity/clear")).toBe(true));
+    await screen.findByText("Nothing has happened since you cleared the log.");
+    fireEvent.click(within(screen.getByRole("region", { name: "Log" })).getByRole("button", { name: "Show it again" }));
+    await screen.findByText("Museum");
+    expect(requests.some(({ method, url }) => method === "POST" && url === "/api/v1/activity/restore")).toBe(true);
   });
 });
 
@@ -118,6 +146,27 @@ describe("looking back", () => {
     expect(typeInWords("modeldeck.download.file-completed.v1")).toBe("download file completed");
   });
 
+  it("steps from event to event", () => {
+    const marks = [3, 7, 9].map((seq) => ({ seq, tone: "ok" as const, says: "" }));
+    expect([earlier(marks, 9, 1), earlier(marks, 3, 1), earlier(marks, 1, 1)]).toEqual([7, 2, 1]);
+    expect([later(marks, 3), later(marks, 8), later(marks, 9)]).toEqual([7, 9, undefined]);
+  });
+
+  it("goes to the event before by a key, and plays on to now", async () => {
+    gateway(answered);
+    page(<Activity />);
+    fireEvent.click(screen.getByRole("button", { name: "Look back…" }));
+    fireEvent.click(await screen.findByRole("button", { name: "The event before" }));
+    await screen.findByText("Title b · completed", { exact: false });
+    expect(location.search).toBe("?at=80");
+    fireEvent.keyDown(screen.getByRole("slider"), { key: "," });
+    await waitFor(() => expect(location.search).toBe("?at=60"));
+    fireEvent.click(screen.getByRole("button", { name: "Play what happened" }));
+    await waitFor(() => expect(location.search).toBe("?at=80"), { timeout: 3_000 });
+    await waitFor(() => expect(location.search).toBe(""), { timeout: 3_000 });
+    expect(screen.getByRole("button", { name: "Play what happened" })).toBeTruthy();
+  });
+
   it("asks only where the slider rests, shows it as past, and comes back by one key", async () => {
     const requests = gateway(answered);
     const { store } = page(<Activity />);
@@ -127,7 +176,7 @@ describe("looking back", () => {
     for (const value of [90, 70, 50]) fireEvent.change(slider, { target: { value } });
     await screen.findByText("Flux");
     const asked = requests.filter(({ url }) => url.startsWith("/api/v1/state"));
-    expect(asked.map(({ url }) => new URL(url, "http://page").searchParams.get("at"))).toEqual(["50"]);
+    expect(asked.map(({ url }) => new URL(url, "http://page").searchParams.get("at"))).toEqual(["100", "50"]);
     expect(screen.getByText("5")).toBeTruthy();
     expect(screen.getByText("of 8")).toBeTruthy();
     expect(screen.getByText("Readings of the machines are kept for an hour; this moment is older.")).toBeTruthy();

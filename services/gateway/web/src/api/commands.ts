@@ -211,10 +211,23 @@ export function refreshPresets(): Command {
   };
 }
 
-export function clearActivity(after: () => void): Command {
+/** Hide from this person's feed what happened up to now; `after` is called whenever the feed has to be read again. */
+export function clearActivity(after: () => void, showAgain: () => void): Command {
   return {
     refusal: "Could not clear the activity",
     send: () => answer(api.DELETE("/api/v1/activity/clear")),
+    done: () => {
+      after();
+      return { type: "success", title: "Activity cleared", message: "Hidden for you only; the log keeps it.", action: { label: "Show it again", run: showAgain } };
+    },
+  };
+}
+
+/** Show again what was cleared. */
+export function restoreActivity(after: () => void): Command {
+  return {
+    refusal: "Could not show the activity again",
+    send: () => answer(api.POST("/api/v1/activity/restore")),
     done: () => {
       after();
       return undefined;

@@ -1,7 +1,5 @@
-import { useMutation } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
-import { ApiError } from "../api/client";
-import { clearActivity, useCommand } from "../api/commands";
+import { clearActivity, restoreActivity, useCommand } from "../api/commands";
 import type { ActivityEntry } from "../api/types";
 import { useLiveContext } from "../api/useLive";
 import { Confirm } from "../parts/Confirm";
@@ -9,19 +7,22 @@ import { DownloadStory } from "../parts/DownloadStory";
 import { navigate, useQueryString } from "../router";
 import { PageHead } from "../shell/PageHead";
 import { useShortcuts } from "../shell/shortcuts";
-import { notify } from "../toasts";
 import { Button } from "../ui";
-import { Log } from "./activity/Log";
+import { Log, type Filter } from "./activity/Log";
 import { LookBack } from "./activity/LookBack";
-import { positionOf, span } from "./activity/moments";
+import { PastBanner } from "./activity/PastBanner";
 import "./activity/activity.css";
 
+/** What of the page the address says, so that a link leads to the same. */
+const NAMES = { category: "category", project: "project_id", text: "q", at: "at", download: "download" } as const;
+
 /** The address without some of its members, or with others. */
-function move(change: Record<string, string | undefined>, replace = true): void {
+function move(change: Partial<Record<keyof typeof NAMES, string | undefined>>, replace = true): void {
   const query = new URLSearchParams(location.search);
-  for (const [name, value] of Object.entries(change)) {
-    if (value === undefined) query.delete(name);
-    else query.set(name, value);
+  for (const [key, value] of Object.entries(change)) {
+    const name = NAMES[key as keyof typeof NAMES];
+    if (value) query.set(name, value);
+    else query.delete(name);
   }
   navigate(`/activity${query.size > 0 ? `?${query}` : ""}`, { replace });
 }
@@ -36,34 +37,34 @@ export default function Activity() {
   const { run, pending } = useCommand("activity");
   const query = useQueryString();
   const [at, download] = [positionIn(query.get("at")), query.get("download")];
-  const [looking, setLooking] = useState(at !== undefined);
+  const filter: Filter = { category: query.get("category") ?? "", project: query.get("project_id") ?? "", text: query.get("q") ?? "" };
+  const [opened, setOpened] = useState(false);
   const [clearing, setClearing] = useState(false);
   const [story, setStory] = useState<string>();
-  const onMove = useCallback((position: number | undefined) => move({ at: position?.toString() }), []);
-  const find = useMutation({
-    mutationFn: async (entry: ActivityEntry) => positionOf(Date.parse(entry.timestamp), await span()),
-    onSuccess: (position) => {
-      setLooking(true);
-      onMove(position);
-      scrollTo(0, 0);
-    },
-    onError: (error) => {
-      if (!(error instanceof ApiError)) throw error;
-      notify({ type: "error", title: "Could not look back", message: error.message });
-    },
-    networkMode: "always",
-  });
+  const looking = opened || at !== undefined;
+  const onMove = useCallback((position: number | undefined) => {
+    setOpened(true);
+    move({ at: position?.toString() });
+  }, []);
+  const onFilter = useCallback((change: Partial<Filter>) => move(change), []);
+  const lookBack = (entry: ActivityEntry) => {
+    onMove(entry.seq ?? undefined);
+    scrollTo(0, 0);
+  };
   const close = () => {
-    setLooking(false);
-    onMove(undefined);
+    setOpened(false);
+    move({ at: undefined });
     requestAnimationFrame(() => document.getElementById("look")?.focus());
   };
-  useShortcuts([{ keys: "b", does: "Look back in time", run: () => setLooking(true) }]);
+  const again = () => store.forgetEntries();
+  const showAgain = () => run(restoreActivity(again));
+  useShortcuts([{ keys: "b", does: "Look back in time", run: () => setOpened(true) }]);
+  useShortcuts(at === undefined ? [] : [{ keys: "Escape", does: "Back to now", run: () => onMove(undefined) }]);
   return (
     <>
       <PageHead title="Activity" about="Everything that happened, and how things were at any moment.">
         {!looking && (
-          <Button id="look" icon="reset" onClick={() => setLooking(true)}>
+          <Button id="look" icon="reset" onClick={() => setOpened(true)}>
             Look back…
           </Button>
         )}
@@ -71,24 +72,25 @@ export default function Activity() {
           Clear all…
         </Button>
       </PageHead>
-      <div className="activity-page">
-        {(looking || at !== undefined) && <LookBack at={at} onMove={onMove} onClose={close} />}
+      <div className="activity-page" onKeyDown={(event) => event.key === "Escape" && at !== undefined && event.target instanceof HTMLInputElement && event.target.type === "range" && onMove(undefined)}>
+        {at !== undefined && <PastBanner at={at} onBack={() => onMove(undefined)} />}
+        {looking && <LookBack at={at} onMove={onMove} onClose={close} />}
         <Log
           at={at}
-          category={query.get("category") ?? ""}
-          project={query.get("project_id") ?? ""}
-          onFilter={(change) => move(Object.fromEntries(Object.entries(change).map(([name, value]) => [name, value || undefined])))}
+          filter={filter}
+          onFilter={onFilter}
+          onShowAgain={showAgain}
           onStory={(entry) => {
             setStory(entry.title);
             move({ download: entry.download_id ?? undefined }, false);
           }}
-          onLookBack={(entry) => find.mutate(entry)}
+          onLookBack={lookBack}
         />
       </div>
       {download && <DownloadStory key={download} id={download} name={story} onClose={() => move({ download: undefined })} />}
       {clearing && (
-        <Confirm title="Clear the activity?" action="Clear all" onConfirm={() => run(clearActivity(() => store.forgetEntries()))} onClose={() => setClearing(false)}>
-          <p className="muted">All entries up to now are hidden from your feed, here and on the dashboard. Nothing is deleted from the log itself, and nobody else notices.</p>
+        <Confirm title="Clear the activity?" action="Clear all" onConfirm={() => run(clearActivity(again, showAgain))} onClose={() => setClearing(false)}>
+          <p className="muted">All entries up to now are hidden from your feed, here and on the dashboard. Nothing is deleted from the log, nobody else notices, and you can show them again.</p>
         </Confirm>
       )}
     </>

@@ -1,7 +1,7 @@
-import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
 import { answer, api, ApiError } from "../api/client";
-import { clearActivity, useCommand } from "../api/commands";
+import { clearActivity, restoreActivity, useCommand } from "../api/commands";
 import type { ActivityEntry } from "../api/types";
 import { useLive, useLiveContext, useNow } from "../api/useLive";
 import type { Widget } from "../board/registry";
@@ -41,34 +41,41 @@ export function merged(live: readonly ActivityEntry[], before: readonly Activity
   return [...byId.values()].sort((a, b) => b.timestamp.localeCompare(a.timestamp));
 }
 
-function iconOf({ type, status }: ActivityEntry): IconName {
+export function iconOf({ type, status }: ActivityEntry): IconName {
   return ICONS[status ?? ""] ?? ICONS[type] ?? "activity";
+}
+
+export function toneOf({ status }: ActivityEntry): Tone {
+  return TONES[status ?? ""] ?? "idle";
 }
 
 export interface Wanted {
   category: string;
   project?: string;
+  /** Words that all of an entry's lines together say; what comes live is not looked through for them. */
+  text?: string;
   /** A moment of the past: then nothing live is shown. */
   at?: string | undefined;
 }
 
 /** The log as far as it was read, with what came live on top. */
-export function useFeed({ category, project = "", at }: Wanted) {
+export function useFeed({ category, project = "", text = "", at }: Wanted) {
   const live = useLive((state) => state.entries);
   const generation = useLive((state) => state.generation);
   const before = useInfiniteQuery({
-    queryKey: ["activity", generation, category, project, at],
+    queryKey: ["activity", generation, category, project, text, at],
     queryFn: ({ pageParam: cursor }) =>
       answer(
         api.GET("/api/v1/activity", {
           params: {
-            query: { limit: PAGE, ...(category && { category }), ...(project && { project_id: project }), ...(cursor && { cursor }), ...(at && { at }) },
+            query: { limit: PAGE, ...(category && { category }), ...(project && { project_id: project }), ...(text && { text }), ...(cursor && { cursor }), ...(at && { at }) },
           },
         }),
       ),
     initialPageParam: "",
     getNextPageParam: (last) => last.next_cursor ?? undefined,
-    placeholderData: keepPreviousData,
+    // Another filter may show what was there meanwhile; another moment must not.
+    placeholderData: (shown, query) => (query?.queryKey.at(-1) === at ? shown : undefined),
     retry: (count, error) => count < 2 && !(error instanceof ApiError && [401, 422].includes(error.status)),
   });
   const fits = (entry: ActivityEntry) =>
@@ -86,6 +93,7 @@ function Activity() {
   const [category, setCategory] = useState("");
   const { before, rows } = useFeed({ category });
   const known = before.data || rows.length > 0 ? rows : undefined;
+  const again = () => store.forgetEntries();
   return (
     <Section
       id="activity"
@@ -104,8 +112,13 @@ function Activity() {
               ))}
             </select>
           </label>
+          {reachable("/activity") && (
+            <a className="button quiet" href="/activity">
+              View all<span className="sr"> activity</span>
+            </a>
+          )}
           {rows.length > 0 && (
-            <Button kind="quiet" label="Clear all activity" busy={pending} onClick={() => run(clearActivity(() => store.forgetEntries()))}>
+            <Button kind="quiet" label="Clear all activity" busy={pending} onClick={() => run(clearActivity(again, () => run(restoreActivity(again))))}>
               Clear all
             </Button>
           )}
@@ -151,13 +164,10 @@ export function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
   );
 }
 
-/** One entry; what belongs to it besides comes after its words. */
-export function EntryRow({ entry, now, children }: { entry: ActivityEntry; now: number; children?: ReactNode }) {
+function EntryRow({ entry, now }: { entry: ActivityEntry; now: number }) {
   const { title, subtitle, status, timestamp } = entry;
-  const link = reachable(entry.link);
-  // A link to where the reader is leads nowhere.
-  const href = link === location.pathname ? undefined : link;
-  const tone = TONES[status ?? ""] ?? "idle";
+  const href = reachable(entry.link);
+  const tone = toneOf(entry);
   return (
     <li>
       <span className={`mark ${tone}`}>
@@ -181,7 +191,6 @@ export function EntryRow({ entry, now, children }: { entry: ActivityEntry; now: 
           </time>
         </p>
       </div>
-      {children}
     </li>
   );
 }

@@ -1,13 +1,17 @@
-import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
-import { useEffect, useId, useState } from "react";
-import { ApiError } from "../../api/client";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useId, useState, type KeyboardEvent } from "react";
 import { useShortcuts } from "../../shell/shortcuts";
 import { sourceOf, State } from "../../state";
-import { Badge, Button, Section } from "../../ui";
-import { placeAt, positionOf, span, typeInWords, type Place, type Span } from "./moments";
+import { Button, Section } from "../../ui";
+import { AtTime } from "./AtTime";
+import { earlier, later, span, type Mark, type Span } from "./moments";
 import { PastBoards } from "./PastBoards";
+import { useMarks, usePast } from "./usePast";
+import { usePlay } from "./usePlay";
 
 const SETTLE_MS = 350;
+/** A longer log is not folded before somebody asks for a moment of it. */
+const FOLDED_AHEAD = 300_000;
 
 interface LookBackProps {
   /** A position of the log; undefined is now. */
@@ -16,13 +20,13 @@ interface LookBackProps {
   onClose: () => void;
 }
 
-/** Go through the log by position or by time, and see the boards as they were. */
+/** Go through the log by its events, by position or by time, and see the boards as they were. */
 export function LookBack({ at, onMove, onClose }: LookBackProps) {
   const log = useQuery({ queryKey: ["log", "span"], queryFn: span, retry: 1, staleTime: 5_000 });
   return (
     <Section
       id="look-back"
-      title="Look back"
+      title="Look back in time"
       actions={
         <Button icon="close" kind="quiet" label="Stop looking back" onClick={onClose} />
       }
@@ -33,117 +37,113 @@ export function LookBack({ at, onMove, onClose }: LookBackProps) {
         lines={2}
         empty={{ when: ({ first }) => first === undefined, icon: "activity", say: "The log is empty: nothing has happened yet." }}
       >
-        {(found) => <Slider span={found} at={at} onMove={onMove} />}
+        {({ first, head }) => <Line span={{ first, head: Math.max(head, at ?? 0) }} at={at} onMove={onMove} />}
       </State>
+      {at !== undefined && <PastBoards at={at} />}
     </Section>
   );
 }
 
-function Slider({ span: { first, head }, at, onMove }: { span: Span; at: number | undefined; onMove: LookBackProps["onMove"] }) {
+function Line({ span, at, onMove }: { span: Span } & Omit<LookBackProps, "onClose">) {
+  const { first, head } = span;
   const low = first?.seq ?? 0;
-  const shown = Math.min(at ?? head, head);
+  const events = useMarks();
+  // The server keeps what it folded on the way, so that the first look back is as quick as the next ones.
+  usePast(at ?? head, head < FOLDED_AHEAD);
   const [dragged, setDragged] = useState<number>();
-  const value = dragged ?? shown;
+  const value = dragged ?? at ?? head;
   useEffect(() => {
     if (dragged === undefined) return;
-    // Each stop folds the log anew: only where the hand rests is asked for.
+    // Only where the hand rests is asked for.
     const timer = setTimeout(() => {
       setDragged(undefined);
       onMove(dragged >= head ? undefined : dragged);
     }, SETTLE_MS);
     return () => clearTimeout(timer);
   }, [dragged, head, onMove]);
-  const back = () => {
+  const go = (to: number | undefined) => {
     setDragged(undefined);
-    onMove(undefined);
+    onMove(to);
   };
-  const isPast = at !== undefined || (dragged !== undefined && dragged < head);
-  useShortcuts(isPast ? [{ keys: "Escape", does: "Back to now", run: back }] : []);
-  const place = useQuery({ queryKey: ["log", "place", shown], queryFn: () => placeAt(shown), placeholderData: keepPreviousData, staleTime: Infinity, retry: 1 });
-  const label = useId();
-  const words = isPast ? wordsOf(place.data, shown) : "Now";
+  const { refetch } = events;
+  useEffect(() => void refetch(), [refetch, head]);
+  const list = events.data ?? [];
+  const back = () => go(earlier(list, value, low));
+  const on = () => go(value >= head ? undefined : later(list, value));
+  const play = usePlay({ at, onNext: () => later(list, value), onStart: () => list.find(({ seq }) => seq >= low)?.seq, go });
+  const keys = [
+    { keys: ",", does: "Look back: the event before", run: back },
+    { keys: ".", does: "Look back: the event after", run: on },
+    { keys: "p", does: play.playing ? "Look back: stop playing" : "Look back: play what happened", run: play.toggle },
+  ];
+  useShortcuts(keys);
+  // Keys of the page are not heard while a field has the focus.
+  const onKey = (event: KeyboardEvent) => {
+    if (event.target instanceof HTMLInputElement && event.target.type === "range") keys.find((key) => key.keys === event.key)?.run();
+  };
   return (
-    <div className="slider" onKeyDown={(event) => event.key === "Escape" && isPast && back()}>
-      <div className="line">
-        <label id={label} htmlFor={`${label}-range`}>
-          Position of the log
-        </label>
-        <output className="end" htmlFor={`${label}-range`}>
-          {value} <span className="muted">of {head}</span>
-        </output>
-      </div>
-      <input
-        id={`${label}-range`}
-        type="range"
-        min={low}
-        max={head}
-        step={1}
-        value={value}
-        aria-valuetext={`${value} of ${head}, ${words}`}
-        onChange={(event) => setDragged(Number(event.target.value))}
-      />
+    <div className="slider" onKeyDown={onKey}>
+      <Track span={span} value={value} marks={list} isPast={at !== undefined || value < head} onDrag={setDragged} />
       <div className="line moments">
-        <Button icon="arrowLeft" label="One fact back" disabled={value <= low} onClick={() => setDragged(Math.max(low, value - 1))} />
-        <Button icon="arrowRight" label="One fact on" disabled={value >= head} onClick={() => setDragged(Math.min(head, value + 1))} />
-        <AtTime span={{ first, head }} onMove={onMove} />
-        {isPast && (
-          <Button kind="primary" icon="reset" onClick={back}>
-            Back to now
-          </Button>
-        )}
+        <Button icon="arrowLeft" label="The event before" disabled={value <= low} onClick={back} />
+        <Button icon={play.playing ? "pause" : "play"} label={play.playing ? "Stop playing" : "Play what happened"} disabled={list.length === 0} onClick={play.toggle} />
+        <Button icon="arrowRight" label="The event after" disabled={at === undefined} onClick={on} />
+        <AtTime span={span} onMove={go} />
+        {at === undefined && <p className="muted">Move the line, or choose an event, to see queue, models and machines as they were.</p>}
       </div>
-      <p className="now-then" role="status">
-        {isPast ? <Badge tone="warn">Past</Badge> : <Badge tone="ok">Now</Badge>}
-        <span>{isPast ? words : "Move the slider to see queue, models, templates and statistics as they were."}</span>
-        {isPast && (
-          <span className="muted keys">
-            <kbd>Esc</kbd> goes back to now
-          </span>
-        )}
-      </p>
-      {at !== undefined && <PastBoards at={at} time={place.data?.time} />}
     </div>
   );
 }
 
-function wordsOf(place: Place | undefined, seq: number): string {
-  if (!place) return `Position ${seq}`;
-  return `${new Date(place.time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" })} · ${typeInWords(place.type)}`;
+interface TrackProps {
+  span: Span;
+  value: number;
+  marks: readonly Mark[];
+  isPast: boolean;
+  onDrag: (value: number) => void;
 }
 
-/** A date and a time of day as the browser asks for it, in the person's own time zone. */
-function AtTime({ span: { first, head }, onMove }: { span: Span; onMove: LookBackProps["onMove"] }) {
-  const [text, setText] = useState("");
-  const find = useMutation({
-    mutationFn: (time: number) => positionOf(time, { first, head }),
-    onSuccess: (seq) => onMove(seq >= head ? undefined : seq),
-    onError: (error) => {
-      if (!(error instanceof ApiError)) throw error;
-    },
-    networkMode: "always",
-  });
-  const time = Date.parse(text);
-  const tooEarly = first !== undefined && time < Date.parse(first.time);
+/** The log as a line, with a mark for each event that was told. */
+function Track({ span: { first, head }, value, marks, isPast, onDrag }: TrackProps) {
+  const id = useId();
+  const low = first?.seq ?? 0;
+  const said = marks.find(({ seq }) => seq === value)?.says;
   return (
-    <form
-      className="at-time"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!Number.isNaN(time) && !tooEarly) find.mutate(time);
-      }}
-    >
-      <label>
-        <span className="sr">Date and time</span>
-        <input type="datetime-local" step={1} value={text} onChange={(event) => setText(event.target.value)} aria-invalid={tooEarly} />
-      </label>
-      <button type="submit" className="button" disabled={Number.isNaN(time) || find.isPending}>
-        Go there
-      </button>
-      {(tooEarly || find.error) && (
-        <p className="reason" role="alert">
-          {tooEarly && first ? `The log begins on ${new Date(first.time).toLocaleString()}.` : find.error?.message}
-        </p>
-      )}
-    </form>
+    <>
+      <div className="line">
+        <label htmlFor={id}>Position of the log</label>
+        <output className="end" htmlFor={id}>
+          {isPast ? (
+            <>
+              {value} <span className="muted">of {head}</span>
+            </>
+          ) : (
+            "Now"
+          )}
+        </output>
+      </div>
+      <div className="track">
+        <div className="marks" aria-hidden="true">
+          {head > low &&
+            marks.map(({ seq, tone, says }) => (
+              <i key={seq} className={tone} title={says} style={{ left: `${(100 * (Math.min(seq, head) - low)) / (head - low)}%` }} />
+            ))}
+        </div>
+        <input
+          id={id}
+          type="range"
+          min={low}
+          max={head}
+          step={1}
+          value={value}
+          aria-valuetext={isPast ? [`${value} of ${head}`, said].filter(Boolean).join(", ") : "Now"}
+          onChange={(event) => onDrag(Number(event.target.value))}
+        />
+      </div>
+      <div className="line ends muted" aria-hidden="true">
+        <span>{first && new Date(first.time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}</span>
+        <span className="end">now</span>
+      </div>
+    </>
   );
 }

@@ -1,11 +1,11 @@
 import type { ActivityEntry } from "../../api/types";
 
-/** The entries in which each word of the text is found. */
+/** The entries in which each word of the text is found, as the server looks for them. */
 export function containing(entries: readonly ActivityEntry[], text: string): readonly ActivityEntry[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return entries;
-  return entries.filter(({ title, subtitle, type, status }) => {
-    const said = `${title} ${subtitle ?? ""} ${type} ${status ?? ""}`.toLowerCase();
+  return entries.filter(({ title, subtitle, type, status, project_name }) => {
+    const said = `${title} ${subtitle ?? ""} ${type} ${status ?? ""} ${project_name ?? ""}`.toLowerCase();
     return words.every((word) => said.includes(word));
   });
 }

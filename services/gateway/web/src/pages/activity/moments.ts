@@ -1,5 +1,7 @@
 import { answer, api } from "../../api/client";
 import type { components } from "../../api/schema";
+import type { Tone } from "../../ui";
+import { toneOf } from "../../widgets/activity";
 
 type Stated = components["schemas"];
 
@@ -45,12 +47,40 @@ export async function positionOf(time: number, { first, head }: Span, ask = plac
   return low;
 }
 
-export type Past = Pick<Required<Stated["States"]>, "queue" | "stats" | "templates">;
+type Boards = Stated["States"];
+export type Past = { [K in "queue" | "stats" | "templates" | "presets"]: NonNullable<Boards[K]> };
 
-/** The boards as they were; one question, because each folds the log anew. */
-export async function statesAt(at: string): Promise<Past> {
-  const states = await answer(api.GET("/api/v1/state", { params: { query: { topics: "queue,stats,templates", at } } }));
+/** The boards as they were; one question, because the log is folded for it. */
+export async function statesAt(at: number): Promise<Past> {
+  const states = await answer(api.GET("/api/v1/state", { params: { query: { topics: "queue,stats,templates,presets", at: `${at}` } } }));
   return states as Past;
+}
+
+/** What was told in the feed at a position of the log. */
+export interface Mark {
+  seq: number;
+  tone: Tone;
+  says: string;
+}
+
+const MARKS = 200;
+
+/** The newest events of the feed as marks on the line of time, the oldest first. */
+export async function marks(): Promise<Mark[]> {
+  const { activities } = await answer(api.GET("/api/v1/activity", { params: { query: { limit: MARKS } } }));
+  return activities
+    .flatMap((entry) => (entry.seq == null ? [] : [{ seq: entry.seq, tone: toneOf(entry), says: [entry.title, entry.status].filter(Boolean).join(" · ") }]))
+    .sort((a, b) => a.seq - b.seq);
+}
+
+/** The event before a position; without one a step back. */
+export function earlier(of: readonly Mark[], at: number, first: number): number {
+  return of.findLast(({ seq }) => seq < at)?.seq ?? Math.max(first, at - 1);
+}
+
+/** The event after a position; undefined when there is none but now. */
+export function later(of: readonly Mark[], at: number): number | undefined {
+  return of.find(({ seq }) => seq > at)?.seq;
 }
 
 /** modeldeck.download.file-completed.v1 -> download file completed */
