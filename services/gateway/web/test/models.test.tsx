@@ -6,7 +6,7 @@ import { fitting, NOTHING, options, sizeClass, sorted, type Listing } from "../s
 import { hasNews, signs } from "../src/pages/models/Featured";
 import { largest } from "../src/pages/models/Storage";
 import { likelyFolder, readSource } from "../src/pages/models/source";
-import { placed } from "../src/pages/models/Tour";
+import { placed } from "../src/pages/models/placed";
 import { obstacle } from "../src/pages/models/useStart";
 import { dismiss } from "../src/toasts";
 import { gateway, live, page, preset, presets, queue, type Request } from "./page";
@@ -324,7 +324,7 @@ describe("the models page", () => {
     live(store, { queue: queue({ active: { d6: { download_id: "d6", name: "llama-Q6.gguf", status: "downloading", progress: 41.5 } } }) });
     const row = (name: string) => document.querySelector<HTMLElement>(`[data-variant="${name}"]`)!;
     await screen.findByText("llama-Q4.gguf");
-    expect(screen.getByText(/12\.3K likes/)).toBeTruthy();
+    expect(screen.getByRole("button", { name: /org\/llama.*12\.3K likes/ })).toBeTruthy();
     expect(within(row("llama-Q4.gguf")).getByText("Active")).toBeTruthy();
     expect(within(row("llama-Q4.gguf")).getByText("Q4_K_M")).toBeTruthy();
     await within(row("llama-Q6.gguf")).findByText("41%");
@@ -450,7 +450,7 @@ describe("downloading", () => {
     expect(requests.map(({ url }) => url)).toContain("/api/v1/hub/org%2Fllama");
     expect(within(drawer).getByRole<HTMLInputElement>("radio", { name: /llama-Q8/ }).checked).toBe(true);
     await within(drawer).findByText("needed of 60.0 GB free");
-    fireEvent.click(within(drawer).getByRole("button", { name: "Download recommended" }));
+    fireEvent.click(within(drawer).getByRole("button", { name: "Download selected" }));
     await screen.findByRole("dialog", { name: "Active downloads" });
     expect(posted(requests)).toContainEqual(["/api/v1/downloads", { repo: "org/llama", filename: "llama-Q8.gguf", size_bytes: 8 * GB }]);
     fireEvent.click(screen.getByRole("button", { name: "Close" }));

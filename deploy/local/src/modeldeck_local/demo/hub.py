@@ -4,7 +4,7 @@
     GET      /api/models/{repo}/tree/{rev}[/{folder}]         its files
     HEAD/GET /{repo}/resolve/{rev}/{file}                     a file, with X-Repo-Commit, X-Linked-ETag (SHA-256)
 
-Nobody can sign in, so a gated repository is described and its files are refused. A repository has one commit.
+Nobody can sign in, so a gated repository is described, card and all, and its files are refused. Each has one commit.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Hub:
         repository = self._repository(match["repo"], match["revision"])
         if isinstance(repository, web.Response):
             return repository
-        if repository.stated.gated:
+        if repository.stated.gated and match["file"] != README:
             return shapes.repository_gated(repository.name, signed_in=False)
         path = repository.paths.get(match["file"])
         if path is not None:

@@ -94,7 +94,7 @@ export default function Models() {
               }
             >
               {tab === "presets" && <PresetsTab onDetails={openPreset} />}
-              {tab === "repositories" && <RepositoriesTab onDetails={openRepository} onDownload={() => openDownload()} />}
+              {tab === "repositories" && <RepositoriesTab onDetails={openRepository} onDownload={openDownload} />}
               {tab === "files" && <FilesTab chosen={chosenFiles} onChosen={setChosenFiles} onDetails={openFile} onDownload={() => openDownload()} />}
             </Suspense>
           </Boundary>

@@ -1,21 +1,18 @@
-import { useEffect, useId, useMemo, useRef, useState, type FormEvent } from "react";
-import { ApiError } from "../../api/client";
-import { bytes, compact } from "../../format";
+import { useEffect, useId, useMemo, useRef, useState, type ClipboardEvent, type FormEvent } from "react";
 import { Drawer, DrawerFoot } from "../../parts/Drawer";
-import { sourceOf, State } from "../../state";
-import { Badge, Button, Loading } from "../../ui";
-import { Folded, Links } from "./Facts";
-import { precision, STATUS_NAMES, toDownload } from "./RepositoriesTab";
-import { FOLDERS, likelyFolder, readSource } from "./source";
-import { Space } from "./Space";
-import { obstacle, useStart } from "./useStart";
-import { usePlan, usePreview, type NewDownload, type Preview, type Variant } from "./data";
+import { Button } from "../../ui";
+import { DownloadPlan } from "./DownloadPlan";
+import { HubPreview } from "./HubPreview";
+import { FOLDERS, likelyFolder, readSource, understood } from "./source";
+import "./hubs.css";
 
 interface DownloadDrawerProps {
   /** What to begin with, such as a repository's name. */
   text: string;
   onClose: () => void;
 }
+
+const ACCEPTED = "org/repo, a page or file link of huggingface.co or civitai.com, or the address of a file.";
 
 /** From a link or a name to a file on its way: look, choose, see that it fits, download. */
 export default function DownloadDrawer({ text, onClose }: DownloadDrawerProps) {
@@ -37,6 +34,15 @@ export default function DownloadDrawer({ text, onClose }: DownloadDrawerProps) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     look(input);
+  };
+  const paste = (event: ClipboardEvent<HTMLInputElement>) => {
+    const pasted = event.clipboardData.getData("text").trim();
+    const { selectionStart, selectionEnd, value } = event.currentTarget;
+    // A whole link is looked at as soon as it is there.
+    if (selectionStart !== 0 || selectionEnd !== value.length || readSource(pasted).kind === "unclear") return;
+    event.preventDefault();
+    setInput(pasted);
+    look(pasted);
   };
   return (
     <Drawer title="Download a model" about="From Hugging Face, Civitai or any address of a file." onClose={onClose}>
@@ -60,23 +66,14 @@ export default function DownloadDrawer({ text, onClose }: DownloadDrawerProps) {
               setInput(event.target.value);
             }}
             onBlur={() => setLeft(input.trim() !== "")}
-            onPaste={(event) => {
-              const pasted = event.clipboardData.getData("text").trim();
-              const field = event.currentTarget;
-              // A whole link is looked at as soon as it is there.
-              if (field.selectionStart === 0 && field.selectionEnd === field.value.length && readSource(pasted).kind !== "unclear") {
-                event.preventDefault();
-                setInput(pasted);
-                look(pasted);
-              }
-            }}
+            onPaste={paste}
           />
           <button type="submit" className="button primary" disabled={written.kind === "nothing"}>
             Look
           </button>
         </div>
         <p id={hint} className={complaint ? "reason small" : "muted small"} role={complaint ? "alert" : undefined}>
-          {complaint ?? "org/repo, a page or file link of huggingface.co or civitai.com, or the address of a file."}
+          {complaint ?? understood(written) ?? ACCEPTED}
         </p>
       </form>
       {stands && source.kind === "hub" && <HubPreview key={source.text} text={source.text} onClose={onClose} />}
@@ -93,180 +90,14 @@ export default function DownloadDrawer({ text, onClose }: DownloadDrawerProps) {
   );
 }
 
-function HubPreview({ text, onClose }: { text: string; onClose: () => void }) {
-  const preview = usePreview(text);
-  if (preview.error instanceof ApiError) return <Refusal error={preview.error} onRetry={() => void preview.refetch()} />;
-  return (
-    <State of={sourceOf(preview)} what="the repository" lines={6}>
-      {(found) => <Choosing preview={found} onClose={onClose} />}
-    </State>
-  );
-}
-
-/** What the hub's refusals mean for the person (R-194: errors inline). */
-const ADVICE: Readonly<Record<string, string>> = {
-  gated: "Accept its terms on the hub with the account whose token Modeldeck has, then look again.",
-  forbidden: "The account whose token Modeldeck has may not see it.",
-  hub_unauthorized: "The hub wants a token, or another one: set HF_TOKEN or CIVITAI_TOKEN where Modeldeck runs.",
-  repository_not_found: "Check the spelling: upper and lower case count. A private one is found only with its owner's token.",
-  hub_unreachable: "Files that are here already can be used meanwhile.",
-};
-
-function Refusal({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
-  return (
-    <div className="refused" role="alert">
-      <p className="reason">{error.message}</p>
-      {ADVICE[error.code] && <p className="muted">{ADVICE[error.code]}</p>}
-      <Button icon="refresh" onClick={onRetry}>
-        Look again
-      </Button>
-    </div>
-  );
-}
-
-function Choosing({ preview, onClose }: { preview: Preview; onClose: () => void }) {
-  const { repo, variants, recommended, selected, stale, left_out, gated, description, tags, license, likes, downloads, links } = preview;
-  const [chosen, setChosen] = useState(() => selected ?? recommended?.filename ?? variants[0]?.filename ?? "");
-  const [all, setAll] = useState(false);
-  const group = useId();
-  const variant = variants.find(({ filename }) => filename === chosen);
-  const shown = all || variants.length <= MANY ? variants : first(variants, chosen, recommended?.filename);
-  const facts = [license && `licence ${license}`, likes != null && `${compact(likes)} likes`, downloads != null && `${compact(downloads)} downloads`].filter(Boolean);
-  return (
-    <>
-      <section className="preview">
-        <h3 className="name">{repo}</h3>
-        {facts.length > 0 && <p className="muted">{facts.join(" · ")}</p>}
-        {stale && <p className="note warn">{stale}</p>}
-        {gated && <p className="note warn">Its owner wants people to accept terms first; without that, the download is refused.</p>}
-        {description && <Folded>{description}</Folded>}
-        {tags.length > 0 && (
-          <ul className="tags" aria-label="Tags">
-            {tags.slice(0, 8).map((tag) => (
-              <li key={tag}>{tag}</li>
-            ))}
-          </ul>
-        )}
-        <Links of={links} />
-      </section>
-      {variants.length === 0 ? (
-        <p className="muted">There is no model file in it.</p>
-      ) : (
-        <fieldset className="choose">
-          <legend>Variant</legend>
-          {shown.map((option) => (
-            <label key={option.filename}>
-              <input type="radio" name={group} checked={option.filename === chosen} onChange={() => setChosen(option.filename)} />
-              <Option of={option} reason={option.filename === recommended?.filename ? recommended.reason : undefined} />
-            </label>
-          ))}
-          {shown.length < variants.length && (
-            <Button kind="quiet" onClick={() => setAll(true)}>
-              Show all {variants.length} variants
-            </Button>
-          )}
-          {left_out ? <p className="muted">{`The hub has ${left_out} more; paste the link of a file to have one of them.`}</p> : null}
-        </fieldset>
-      )}
-      <Starting key={chosen} preview={preview} variant={variant} isRecommended={chosen === recommended?.filename} onClose={onClose} />
-    </>
-  );
-}
-
-/** More variants than a person wants to read through at once. */
-const MANY = 12;
-
-/** Some of many: the smallest ones of each kind come first anyway; the chosen and the recommended one are among them. */
-function first(variants: readonly Variant[], ...always: (string | undefined)[]): Variant[] {
-  return variants.filter(({ filename }, index) => index < MANY || always.includes(filename));
-}
-
-function Option({ of, reason }: { of: Variant; reason: string | undefined }) {
-  const { filename, size_bytes, status, role } = of;
-  return (
-    <span className="option">
-      <span className="line">
-        <span className="name">{filename}</span>
-        <span className="end">{size_bytes == null ? "size unknown" : bytes(size_bytes)}</span>
-      </span>
-      <span className="line">
-        {reason && <Badge tone="ok">Recommended</Badge>}
-        {status !== "available" && <Badge tone={status === "downloaded" ? "ok" : "info"}>{status === "downloaded" ? "Here" : STATUS_NAMES[status]}</Badge>}
-        <span className="muted">{[precision(of), role].filter(Boolean).join(" · ")}</span>
-      </span>
-      {reason && <small>{reason}</small>}
-    </span>
-  );
-}
-
-interface StartingProps {
-  preview: Preview;
-  variant: Variant | undefined;
-  isRecommended: boolean;
+interface SingleFileProps {
+  url: string;
+  filename: string;
   onClose: () => void;
-}
-
-function Starting({ preview, variant, isRecommended, onClose }: StartingProps) {
-  const here = variant?.status === "downloaded" && !variant.outdated;
-  const files = useMemo(() => (variant && !here ? toDownload(preview, variant) : []), [preview, variant, here]);
-  return (
-    <Plan
-      files={files}
-      name={variant?.filename ?? ""}
-      label={isRecommended ? "Download recommended" : "Download selected"}
-      note={here ? "This one is here already." : variant?.status === "downloading" ? "This one is on its way already." : undefined}
-      onClose={onClose}
-    />
-  );
-}
-
-interface PlanProps {
-  files: readonly NewDownload[];
-  name: string;
-  label: string;
-  /** Why there is nothing to start. */
-  note?: string | undefined;
-  onClose: () => void;
-}
-
-/** The space it takes, and the button. */
-function Plan({ files, name, label, note, onClose }: PlanProps) {
-  const plan = usePlan(files);
-  const { start, starting, refusal } = useStart();
-  const reason = plan.data && obstacle(plan.data);
-  const queued = plan.data !== undefined && plan.data.files.every(({ action }) => action === "queued" || action === "present");
-  return (
-    <>
-      {files.length > 0 && !note && (
-        <section>
-          <h3>Space</h3>
-          {plan.isPending ? (
-            <Loading what="the plan" lines={1} />
-          ) : (
-            <State of={sourceOf(plan)} what="the plan">
-              {(found) => <Space plan={found} />}
-            </State>
-          )}
-        </section>
-      )}
-      {note && <p className="muted">{note}</p>}
-      <DrawerFoot>
-        {refusal && (
-          <p className="reason" role="alert">
-            {refusal}
-          </p>
-        )}
-        <Button onClick={onClose}>Cancel</Button>
-        <Button icon="download" kind="primary" busy={starting} disabled={files.length === 0 || note !== undefined || reason !== undefined || queued || starting} onClick={() => start(files, name)}>
-          {label}
-        </Button>
-      </DrawerFoot>
-    </>
-  );
 }
 
 /** A file that no hub describes: the person says where it goes. */
-function SingleFile({ url, filename, onClose }: { url: string; filename: string; onClose: () => void }) {
+function SingleFile({ url, filename, onClose }: SingleFileProps) {
   const [folder, setFolder] = useState(() => likelyFolder(filename));
   const [name, setName] = useState(filename);
   const id = useId();
@@ -289,7 +120,7 @@ function SingleFile({ url, filename, onClose }: { url: string; filename: string;
         </p>
         <p className="muted path">{`${folder}/${name.trim()}`}</p>
       </section>
-      <Plan files={files} name={name} label="Download" onClose={onClose} />
+      <DownloadPlan files={files} name={name} label="Download" onClose={onClose} />
     </>
   );
 }

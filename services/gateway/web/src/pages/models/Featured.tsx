@@ -1,22 +1,23 @@
 import { useQuery } from "@tanstack/react-query";
-import { useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { answer, api } from "../../api/client";
 import type { Topics } from "../../api/types";
 import { useTopic } from "../../api/useLive";
-import { bytes, compact, percent } from "../../format";
-import { Icon } from "../../icons";
-import { Badge, Bar, Button, Section } from "../../ui";
-import { byText } from "./facets";
-import { isTexts, KEYS, useStored } from "./stored";
-import { useStart } from "./useStart";
+import { notify } from "../../toasts";
+import { Badge, Button, Loading, Section } from "../../ui";
 import type { Featured as Model } from "./data";
+import { counted, FeaturedCard } from "./FeaturedCard";
+import { Turn } from "./Pages";
+import { isTexts, KEYS, useStored } from "./stored";
+import { useEnds } from "./useEnds";
+import "./hubs.css";
 
 export const SETTINGS_KEY = ["user", "settings"] as const;
 
-/** Whether the user wants featured models at all; while that is not known, they are not shown. */
-function useWanted(): boolean {
+/** Whether the user wants featured models at all; undefined while that is not known. */
+function useWanted(): boolean | undefined {
   const settings = useQuery({ queryKey: SETTINGS_KEY, queryFn: () => answer(api.GET("/api/v1/user/settings")), staleTime: 60_000 });
-  return settings.data?.show_featured_models ?? false;
+  return settings.isError ? false : settings.data?.show_featured_models;
 }
 
 /** What the list is known by: when another one comes, what was dismissed is shown again (R-204). */
@@ -29,6 +30,11 @@ export function hasNews(now: readonly string[], dismissed: readonly string[]): b
   return now.some((sign) => !dismissed.includes(sign));
 }
 
+/** The most wanted first, where anybody counts; else as the list has them. */
+export function trending(models: readonly Model[]): Model[] {
+  return models.toSorted((a, b) => (counted(b) ?? 0) - (counted(a) ?? 0));
+}
+
 interface FeaturedProps {
   onLearnMore: (repo: string) => void;
   onMore: () => void;
@@ -39,21 +45,31 @@ export default function Featured({ onLearnMore, onMore }: FeaturedProps) {
   const held = useTopic("featured");
   const wanted = useWanted();
   const [dismissed, setDismissed] = useStored(KEYS.featured, isTexts, []);
+  const models = held ? Object.values(held.data.models) : [];
+  const present = held ? signs(held.data) : [];
+  const shown = wanted !== false && (held ? models.length > 0 && hasNews(present, dismissed) : dismissed.length === 0);
+  const fresh = dismissed.length > 0 ? models.filter(({ id }) => !dismissed.includes(id)) : [];
+  useNotice(shown && wanted === true ? fresh : []);
   const row = useRef<HTMLUListElement>(null);
-  if (!wanted || !held) return null;
-  const present = signs(held.data);
-  const models = Object.values(held.data.models);
-  if (models.length === 0 || !hasNews(present, dismissed)) return null;
-  const fresh = dismissed.length > 0;
-  const ordered = models.toSorted((a, b) => (b.metadata.downloads ?? 0) - (a.metadata.downloads ?? 0) || byDate(b, a));
+  const ends = useEnds(row, wanted ? models.length : 0);
+  if (!shown) return null;
   const scroll = (direction: number) => {
     const list = row.current;
-    list?.scrollBy({ left: direction * Math.max(260, list.clientWidth - 120), behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    const step = Math.max(260, (list?.clientWidth ?? 0) - 120);
+    list?.scrollBy({ left: direction * step, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   };
   const dismiss = () => {
     setDismissed(present);
     document.querySelector<HTMLElement>("#main h1")?.focus();
   };
+  if (!held || wanted === undefined)
+    return (
+      <Section id="featured" title="Featured models">
+        <div className="featured-loading">
+          <Loading what="featured models" lines={1} />
+        </div>
+      </Section>
+    );
   return (
     <Section
       id="featured"
@@ -61,96 +77,44 @@ export default function Featured({ onLearnMore, onMore }: FeaturedProps) {
       at={held.at}
       actions={
         <>
-          {fresh && <Badge tone="info">New</Badge>}
-          <Button icon="arrowLeft" kind="quiet" label="Earlier featured models" onClick={() => scroll(-1)} />
-          <Button icon="arrowRight" kind="quiet" label="Further featured models" onClick={() => scroll(1)} />
+          {dismissed.length > 0 && <Badge tone="info">{fresh.length > 0 ? `${fresh.length} new` : "New list"}</Badge>}
+          <Turn icon="arrowLeft" label="Earlier featured models" off={ends.first} onClick={() => scroll(-1)} />
+          <Turn icon="arrowRight" label="Further featured models" off={ends.last} onClick={() => scroll(1)} />
           <Button icon="close" kind="quiet" label="Dismiss featured models until there are new ones" onClick={dismiss} />
         </>
       }
     >
-      <ul className="carousel" ref={row}>
-        {ordered.map((model, index) => (
-          <Card key={model.id} model={model} first={index === 0} onLearnMore={onLearnMore} />
+      <ul className="carousel" ref={row} tabIndex={-1}>
+        {trending(models).map((model, index) => (
+          <FeaturedCard key={model.id} model={model} first={index === 0} isNew={fresh.includes(model)} onLearnMore={onLearnMore} />
         ))}
         <li className="featured-card more-card">
           <p>Looking for another one?</p>
-          <Button icon="search" onClick={onMore}>
-            More models
+          <Button icon="search" label="More models" onClick={onMore}>
+            More…
           </Button>
+          <p className="small">By name or link, from any hub</p>
         </li>
       </ul>
+      {ends.untouched && (
+        <p className="swipe-hint muted small" aria-hidden="true">
+          Swipe for more
+        </p>
+      )}
     </Section>
   );
 }
 
-function byDate(a: Model, b: Model): number {
-  return (a.published_at ?? "").localeCompare(b.published_at ?? "") || byText(b.name, a.name);
-}
-
-interface CardProps {
-  model: Model;
-  /** The one that is set off. */
-  first: boolean;
-  onLearnMore: (repo: string) => void;
-}
-
-function Card({ model, first, onLearnMore }: CardProps) {
-  const { name, description, tags, repo, filename, size_category, size_bytes, status, metadata, download_id } = model;
-  const { start, starting, refusal } = useStart();
-  const queue = useTopic("queue")?.data;
-  const item = download_id ? (queue?.active[download_id] ?? queue?.queue[download_id]) : undefined;
-  const downloads = metadata.downloads_24h ?? metadata.downloads;
-  return (
-    <li className={`featured-card${first ? " first" : ""}`} data-featured={model.id}>
-      <h3>
-        <button type="button" className="text" onClick={() => onLearnMore(repo)}>
-          {name}
-        </button>
-      </h3>
-      <p className="muted small">
-        {[
-          metadata.family,
-          size_category && `size ${size_category}`,
-          size_bytes && bytes(size_bytes),
-          downloads != null && `${compact(downloads)} downloads${metadata.downloads_24h == null ? "" : " today"}`,
-          metadata.likes != null && `${compact(metadata.likes)} likes`,
-        ]
-          .filter(Boolean)
-          .join(" · ")}
-      </p>
-      <p className="description">{description}</p>
-      <ul className="tags" aria-label="Tags">
-        {tags.slice(0, 3).map((tag) => (
-          <li key={tag}>{tag}</li>
-        ))}
-      </ul>
-      {refusal && (
-        <p className="reason small" role="alert">
-          {refusal}
-        </p>
-      )}
-      <div className="foot">
-        {model.links["huggingface"] && (
-          <a className="icon quiet" href={model.links["huggingface"]} target="_blank" rel="noreferrer" title="Open on Hugging Face">
-            <Icon name="external" />
-            <span className="sr">Open {name} on Hugging Face, in a new tab</span>
-          </a>
-        )}
-        {status === "downloading" ? (
-          <span className="flight">
-            <Bar value={item?.progress} label={`Progress of ${name}`} />
-            <span className="percent">{item?.progress == null ? "Queued" : percent(item.progress)}</span>
-          </span>
-        ) : status === "downloaded" ? (
-          <Badge tone="ok">Downloaded</Badge>
-        ) : (
-          filename && (
-            <Button icon="download" kind="primary" busy={starting} disabled={starting} label={`Try now: ${name}`} onClick={() => start([{ repo, filename }], name)}>
-              Try now
-            </Button>
-          )
-        )}
-      </div>
-    </li>
-  );
+/** Tell once of models that came since the list was dismissed (R-204). */
+function useNotice(fresh: readonly Model[]): void {
+  const [told, setTold] = useStored(KEYS.told, isTexts, []);
+  const news = fresh.filter(({ id }) => !told.includes(id));
+  const key = news.map(({ id }) => id).join("\n");
+  const [names] = useState(() => ({ current: "" }));
+  names.current = news.map(({ name }) => name).join(", ");
+  useEffect(() => {
+    if (!key) return;
+    notify({ type: "info", title: "New featured models", message: names.current });
+    setTold([...told, ...key.split("\n")]);
+  }, [key, names, told, setTold]);
 }

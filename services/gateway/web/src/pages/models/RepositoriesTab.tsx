@@ -1,25 +1,19 @@
-import { useDeferredValue, useMemo, useState } from "react";
-import { useCommand, cancel } from "../../api/commands";
-import { useTopic } from "../../api/useLive";
-import { bytes, compact, percent } from "../../format";
-import { Icon } from "../../icons";
-import { Growing } from "../../parts/Growing";
+import { useDeferredValue, useMemo } from "react";
 import { sourceOf, State } from "../../state";
-import { Badge, Bar, Button, Empty, Section } from "../../ui";
-import { CancelDialog } from "../../dialogs";
-import { DeleteDialog } from "./DeleteDialog";
+import { Button, Empty, Section } from "../../ui";
+import { useRepositories, type Repository, type Variant } from "./data";
 import { byText, fitting, NOTHING, SIZE_NAMES, sizeClass, type Listing, type Order } from "./facets";
 import { FilterBar, useChosen } from "./FilterBar";
-import { useRepositories, type Repository, type Variant } from "./data";
+import { Pages } from "./Pages";
+import { RepositoryCard } from "./RepositoryCard";
 import { isObject, KEYS, useStored } from "./stored";
-import { useStart } from "./useStart";
+import { STATUS_NAMES } from "./variants";
+import "./hubs.css";
 
 interface Item {
   repository: Repository;
   variant: Variant;
 }
-
-export const STATUS_NAMES = { downloaded: "Active", downloading: "Downloading", available: "Available" };
 
 const LISTING: Listing<Item> = {
   facets: [
@@ -62,13 +56,15 @@ function grouped(items: readonly Item[]): Group[] {
 
 /** Few enough that all can lie open. */
 const FEW = 6;
+const ON_A_PAGE = 12;
 
 type Expanded = Record<string, boolean>;
 const isExpanded = (value: unknown): value is Expanded => isObject(value) && Object.values(value).every((open) => typeof open === "boolean");
 
 interface RepositoriesTabProps {
   onDetails: (repo: string) => void;
-  onDownload: () => void;
+  /** Begin a download, of one repository or of any. */
+  onDownload: (text?: string) => void;
 }
 
 /** What is here of the hubs' repositories, and what else they have; files of no hub by their folders. */
@@ -101,7 +97,7 @@ export default function RepositoriesTab({ onDetails, onDownload }: RepositoriesT
           icon: "models",
           say: (
             <>
-              No model files yet. <Button onClick={onDownload}>Download a model</Button>
+              No model files yet. <Button onClick={() => onDownload()}>Download a model</Button>
             </>
           ),
         }}
@@ -114,191 +110,31 @@ export default function RepositoriesTab({ onDetails, onDownload }: RepositoriesT
                 No file fits these filters. <Button onClick={() => setChosen(NOTHING)}>Clear filters</Button>
               </Empty>
             ) : (
-              <Growing key={JSON.stringify(wanted)} items={groups} className="repos">
-                {(group) => {
-                  const { repo } = group.repository;
-                  const open = expanded[repo] ?? few;
-                  return (
-                    <Card key={repo} group={group} open={open} onToggle={() => setExpanded({ ...expanded, [repo]: !open })} onDetails={() => onDetails(repo)} />
-                  );
-                }}
-              </Growing>
+              <Pages key={JSON.stringify(wanted)} items={groups} size={ON_A_PAGE} of="repositories">
+                {(shown) => (
+                  <ul className="repos">
+                    {shown.map(({ repository, variants }) => {
+                      const { repo } = repository;
+                      const open = expanded[repo] ?? few;
+                      return (
+                        <RepositoryCard
+                          key={repo}
+                          repository={repository}
+                          variants={variants}
+                          open={open}
+                          onToggle={() => setExpanded({ ...expanded, [repo]: !open })}
+                          onDetails={() => onDetails(repo)}
+                          onDownload={() => onDownload(repo)}
+                        />
+                      );
+                    })}
+                  </ul>
+                )}
+              </Pages>
             )}
           </>
         )}
       </State>
     </Section>
-  );
-}
-
-export function hubPage({ metadata: { links } }: Pick<Repository, "metadata">): string | undefined {
-  return links["huggingface"] ?? links["civitai"] ?? links["homepage"];
-}
-
-interface CardProps {
-  group: Group;
-  open: boolean;
-  onToggle: () => void;
-  onDetails: () => void;
-}
-
-function Card({ group: { repository, variants }, open, onToggle, onDetails }: CardProps) {
-  const { repo, local, metadata, left_out } = repository;
-  const name = local ? repo.replace(/^local\//, "") : repo;
-  const page = hubPage(repository);
-  const here = local ? repository.variants.length : repository.variants.filter(({ status }) => status === "downloaded").length;
-  const count = repository.variants.length;
-  const id = `repo-${repo}`;
-  return (
-    <li className="repo" data-repo={repo}>
-      <div className="repo-head">
-        <button type="button" className="repo-toggle" aria-expanded={open} aria-controls={open ? id : undefined} onClick={onToggle}>
-          <Icon name="chevronRight" />
-          <span className="repo-name">
-            <Icon name={local ? "folder" : "models"} />
-            <span className="name">{name}</span>
-          </span>
-          <span className="muted repo-facts">
-            {[
-              local ? "files of no hub" : undefined,
-              metadata.model_family,
-              metadata.license,
-              metadata.likes == null ? undefined : `${compact(metadata.likes)} likes`,
-              metadata.downloads == null ? undefined : `${compact(metadata.downloads)} downloads`,
-              here === count ? `${count} here` : `${here} of ${count + (left_out ?? 0)} here`,
-              here > 0 ? bytes(sizeOf(repository)) : undefined,
-            ]
-              .filter(Boolean)
-              .join(" · ")}
-          </span>
-        </button>
-        <div className="buttons">
-          {!local && (
-            <Button icon="info" kind="quiet" label={`Details of ${name}`} onClick={onDetails} />
-          )}
-          {page && (
-            <a className="icon quiet" href={page} target="_blank" rel="noreferrer" title="Open its page on the hub">
-              <Icon name="external" />
-              <span className="sr">Open {name} on its hub, in a new tab</span>
-            </a>
-          )}
-        </div>
-      </div>
-      {open && (
-        <div id={id} className="repo-body">
-          {metadata.tags.length > 0 && (
-            <ul className="tags" aria-label="Tags">
-              {metadata.tags.slice(0, 8).map((tag) => (
-                <li key={tag}>{tag}</li>
-              ))}
-            </ul>
-          )}
-          <div className="variant columns" aria-hidden="true">
-            <span>Variant</span>
-            <span>Size</span>
-            <span>Precision</span>
-            <span>Status</span>
-            <span />
-          </div>
-          <Growing items={variants} className="variants" label={`Variants of ${name}`}>
-            {(variant) => <VariantRow key={variant.path ?? variant.filename} repository={repository} variant={variant} onInfo={onDetails} />}
-          </Growing>
-        </div>
-      )}
-    </li>
-  );
-}
-
-export function precision({ quantization, metadata }: Variant): string | undefined {
-  const shape = quantization ?? metadata.quantization;
-  return shape?.method ?? metadata.dtype ?? (shape?.bits == null ? undefined : `${shape.bits} bits`);
-}
-
-interface VariantRowProps {
-  repository: Repository;
-  variant: Variant;
-  onInfo: () => void;
-}
-
-export function VariantRow({ repository, variant, onInfo }: VariantRowProps) {
-  const { filename, size_bytes, status, path, outdated, whole, download_id, role } = variant;
-  const [deleting, setDeleting] = useState(false);
-  const { start, starting, refusal } = useStart();
-  const quality = precision(variant);
-  return (
-    <li className="variant" data-variant={filename}>
-      <span className="what">
-        <span className="name">{filename}</span>
-        {role && <span className="muted">{role}</span>}
-      </span>
-      <span className="size">{size_bytes == null ? <span className="muted">unknown</span> : bytes(size_bytes)}</span>
-      <span className="quality muted">{quality ?? "–"}</span>
-      <span className="state">
-        {status === "downloading" ? (
-          <Downloading id={download_id} name={filename} known={variant.progress} />
-        ) : (
-          <Badge tone={whole === false ? "bad" : status === "downloaded" ? "ok" : "idle"}>{whole === false ? "Cut off" : STATUS_NAMES[status]}</Badge>
-        )}
-        {outdated && <Badge tone="info">Newer on the hub</Badge>}
-      </span>
-      <span className="buttons">
-        {!repository.local && status !== "available" && <Button icon="info" kind="quiet" label={`Info about ${filename}`} onClick={onInfo} />}
-        {repository.local && path && (
-          <a className="icon quiet" href={`/models?file=${encodeURIComponent(path)}`} title="Info">
-            <Icon name="info" />
-            <span className="sr">Info about {filename}</span>
-          </a>
-        )}
-        {(status === "downloaded" || repository.local) && path && <Button icon="trash" kind="quiet" label={`Delete ${filename}`} onClick={() => setDeleting(true)} />}
-        {status === "downloading" && download_id && <CancelButton id={download_id} name={filename} />}
-        {status === "available" && !repository.local && (
-          <Button icon="download" kind="primary" busy={starting} disabled={starting} label={`Download ${filename}`} onClick={() => start(toDownload(repository, variant), filename)}>
-            Download
-          </Button>
-        )}
-      </span>
-      {refusal && (
-        <p className="reason" role="alert">
-          {refusal}
-        </p>
-      )}
-      {deleting && path && <DeleteDialog files={[{ path, size_bytes }]} onClose={() => setDeleting(false)} />}
-    </li>
-  );
-}
-
-/** What has to be asked for to have a variant; one that comes in several files is asked for by all of them. */
-export function toDownload({ repo, hub, revision }: Repository, { filename, url, path, parts, sha256, size_bytes }: Variant) {
-  if (hub === "civitai" && url && path) return [{ url, path, ...(sha256 ? { sha256 } : {}), ...(size_bytes ? { size_bytes } : {}) }];
-  const at = revision ? { revision } : {};
-  if (parts && parts.length > 1) return parts.map((name) => ({ repo, filename: name, ...at }));
-  return [{ repo, filename, ...at, ...(path ? { path } : {}), ...(sha256 ? { sha256 } : {}), ...(size_bytes ? { size_bytes } : {}) }];
-}
-
-function Downloading({ id, name, known }: { id: string | null | undefined; name: string; known: number | null | undefined }) {
-  const queue = useTopic("queue")?.data;
-  const item = id ? (queue?.active[id] ?? queue?.queue[id]) : undefined;
-  const progress = item?.progress ?? known;
-  if (item?.status === "queued") return <Badge tone="info">Queued</Badge>;
-  if (item?.status === "paused") return <Badge tone="warn">Paused</Badge>;
-  return (
-    <span className="flight">
-      <Bar value={progress} label={`Progress of ${name}`} />
-      <span className="percent">{progress == null ? "…" : percent(progress)}</span>
-    </span>
-  );
-}
-
-function CancelButton({ id, name }: { id: string; name: string }) {
-  const queue = useTopic("queue")?.data;
-  const { run } = useCommand();
-  const [asked, setAsked] = useState(false);
-  const item = queue?.active[id] ?? queue?.queue[id];
-  if (!item) return null;
-  return (
-    <>
-      <Button icon="close" kind="quiet" label={`Cancel ${name}`} onClick={() => setAsked(true)} />
-      <CancelDialog download={asked ? item : undefined} onClose={() => setAsked(false)} onCancel={(download, keepPartial) => run(cancel(download, keepPartial))} />
-    </>
   );
 }

@@ -1,11 +1,13 @@
-import { compact } from "../../format";
+import { bytes } from "../../format";
 import { Icon } from "../../icons";
 import { Drawer, DrawerFoot } from "../../parts/Drawer";
 import { sourceOf, State } from "../../state";
 import { Badge, Button } from "../../ui";
+import { useDetails, useRepositories, type Variant } from "./data";
 import { describedFacts, Facts, Folded, Links, variantFacts } from "./Facts";
-import { STATUS_NAMES } from "./RepositoriesTab";
-import { useDetails, useRepositories } from "./data";
+import { RepositoryBadges, Tags } from "./RepositoryHead";
+import { partCount, STATUS_NAMES, variantName } from "./variants";
+import "./hubs.css";
 
 interface RepositoryDrawerProps {
   repo: string;
@@ -18,7 +20,7 @@ export default function RepositoryDrawer({ repo, onClose, onDownload }: Reposito
   const details = useDetails(repo);
   const repository = useRepositories().data?.repositories.find((known) => known.repo === repo);
   return (
-    <Drawer title={repo} about={details.data && popularity(details.data)} onClose={onClose}>
+    <Drawer title={repo} about={details.data && <RepositoryBadges of={details.data} />} onClose={onClose}>
       <State of={sourceOf(details)} what="the repository" lines={5}>
         {(data) => (
           <>
@@ -28,13 +30,7 @@ export default function RepositoryDrawer({ repo, onClose, onDownload }: Reposito
                 <Folded>{data.description}</Folded>
               </section>
             )}
-            {data.tags.length > 0 && (
-              <ul className="tags" aria-label="Tags">
-                {data.tags.map((tag) => (
-                  <li key={tag}>{tag}</li>
-                ))}
-              </ul>
-            )}
+            <Tags of={data.tags} most={30} />
             <section>
               <h3>Model</h3>
               <Facts of={describedFacts(data)} />
@@ -49,19 +45,7 @@ export default function RepositoryDrawer({ repo, onClose, onDownload }: Reposito
           <ul className="variant-facts">
             {repository.variants.map((variant) => (
               <li key={variant.path ?? variant.filename}>
-                <details>
-                  <summary>
-                    <Icon name="chevronRight" />
-                    <span className="name">{variant.filename}</span>
-                    <Badge tone={variant.status === "downloaded" ? "ok" : variant.status === "downloading" ? "info" : "idle"}>{STATUS_NAMES[variant.status]}</Badge>
-                  </summary>
-                  <Facts of={variantFacts(variant)} />
-                  {variant.status === "downloaded" && variant.path && (
-                    <p>
-                      <a href={`/models?file=${encodeURIComponent(variant.path)}`}>Who needs it, and where it came from</a>
-                    </p>
-                  )}
-                </details>
+                <VariantDetails variant={variant} />
               </li>
             ))}
           </ul>
@@ -78,12 +62,23 @@ export default function RepositoryDrawer({ repo, onClose, onDownload }: Reposito
   );
 }
 
-export function popularity({ likes, downloads, license }: { likes?: number | null; downloads?: number | null; license?: string | null }): string {
-  return [
-    likes == null ? undefined : `${compact(likes)} likes`,
-    downloads == null ? undefined : `${compact(downloads)} downloads`,
-    license == null ? undefined : `licence ${license}`,
-  ]
-    .filter(Boolean)
-    .join(" · ");
+function VariantDetails({ variant }: { variant: Variant }) {
+  const { status, path, size_bytes } = variant;
+  const parts = partCount(variant);
+  return (
+    <details>
+      <summary>
+        <Icon name="chevronRight" />
+        <span className="name">{variantName(variant)}</span>
+        <span className="muted">{[parts > 1 && `${parts} parts`, size_bytes != null && bytes(size_bytes)].filter(Boolean).join(" · ")}</span>
+        <Badge tone={status === "downloaded" ? "ok" : status === "downloading" ? "info" : "idle"}>{STATUS_NAMES[status]}</Badge>
+      </summary>
+      <Facts of={variantFacts(variant)} />
+      {status === "downloaded" && path && (
+        <p>
+          <a href={`/models?file=${encodeURIComponent(path)}`}>Who needs it, and where it came from</a>
+        </p>
+      )}
+    </details>
+  );
 }

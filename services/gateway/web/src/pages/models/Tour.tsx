@@ -1,6 +1,8 @@
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "react";
 import { Button } from "../../ui";
+import { placed, type Box, type Placed } from "./placed";
 import { STOPS } from "./tour";
+import "./tour.css";
 
 interface TourProps {
   step: number;
@@ -9,24 +11,13 @@ interface TourProps {
   onEnd: (done: boolean) => void;
 }
 
-interface Box {
-  left: number;
-  top: number;
-  width: number;
-  height: number;
-}
-
-const GAP = 12;
-const MARGIN = 8;
-
-/** Four stops with a light on what they are about; arrow keys go on and back, Escape skips the rest. */
+/** Four stops with a light on what they are about; arrow keys go on and back, Escape skips the rest (R-221, R-223). */
 export default function Tour({ step, onStep, onEnd }: TourProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const tip = useRef<HTMLDivElement>(null);
-  const heading = useId();
-  const [light, setLight] = useState<Box>();
-  const [place, setPlace] = useState<{ left: number; top: number; side: "top" | "bottom" | "left" | "right" | "none"; arrow: number }>();
+  const [heading, text] = [useId(), useId()];
   const stop = STOPS[step];
+  const { light, place } = usePlace(stop?.target, tip);
   const last = step === STOPS.length - 1;
   const ended = useRef(false);
   const end = (done: boolean) => {
@@ -34,39 +25,26 @@ export default function Tour({ step, onStep, onEnd }: TourProps) {
     ended.current = true;
     dialog.current?.close();
     onEnd(done);
+    // The welcome with its button may be gone by then.
+    requestAnimationFrame(() => {
+      if (!document.activeElement || document.activeElement === document.body) document.querySelector<HTMLElement>("#main h1")?.focus();
+    });
   };
   useEffect(() => dialog.current?.showModal(), []);
-  useLayoutEffect(() => {
-    if (!stop) return;
-    const target = document.querySelector<HTMLElement>(stop.target);
-    target?.scrollIntoView({ block: "center" });
-    const measure = () => {
-      const found = target?.checkVisibility() ? target.getBoundingClientRect() : undefined;
-      const box = found && { left: found.left - 4, top: found.top - 4, width: found.width + 8, height: found.height + 8 };
-      setLight(box);
-      const size = tip.current?.getBoundingClientRect();
-      if (size) setPlace(placed(box, size.width, size.height));
-    };
-    measure();
-    addEventListener("resize", measure);
-    addEventListener("scroll", measure, { capture: true, passive: true });
-    return () => {
-      removeEventListener("resize", measure);
-      removeEventListener("scroll", measure, { capture: true });
-    };
-  }, [stop]);
-  useEffect(() => tip.current?.querySelector<HTMLElement>("button:last-of-type")?.focus(), [step]);
+  useEffect(() => tip.current?.querySelector<HTMLElement>("button.primary")?.focus({ preventScroll: true }), [step]);
+  const go = (to: number) => (to >= STOPS.length ? end(true) : onStep(Math.max(0, to)));
   const swipe = useSwipe((direction) => {
     const to = step + direction;
     if (to >= 0 && to < STOPS.length) onStep(to);
   });
   if (!stop) return null;
-  const go = (to: number) => (to >= STOPS.length ? end(true) : onStep(Math.max(0, to)));
+  const sideways = place?.side === "left" || place?.side === "right";
   return (
     <dialog
       ref={dialog}
       className="tour"
       aria-labelledby={heading}
+      aria-describedby={text}
       onClose={() => end(last)}
       onClick={(event) => event.target === dialog.current && end(false)}
       onKeyDown={(event) => {
@@ -75,12 +53,19 @@ export default function Tour({ step, onStep, onEnd }: TourProps) {
       }}
       {...swipe}
     >
-      {light && <div className="light" style={{ left: light.left, top: light.top, width: light.width, height: light.height }} />}
+      {light && <div className="light" style={light} />}
       <div className="tip" ref={tip} data-side={place?.side} style={place && { left: place.left, top: place.top }}>
-        {place && place.side !== "none" && <i className="arrow" style={place.side === "left" || place.side === "right" ? { top: place.arrow } : { left: place.arrow }} />}
-        <p className="muted small" role="status">{`Step ${step + 1}/${STOPS.length}`}</p>
+        {place && place.side !== "none" && <i className="arrow" style={sideways ? { top: place.arrow } : { left: place.arrow }} />}
+        <p className="tour-step muted small" role="status">
+          {`Step ${step + 1}/${STOPS.length}`}
+          <span className="dots" aria-hidden="true">
+            {STOPS.map(({ title }, index) => (
+              <i key={title} className={index === step ? "now" : undefined} />
+            ))}
+          </span>
+        </p>
         <h2 id={heading}>{stop.title}</h2>
-        <p>{stop.text}</p>
+        <p id={text}>{light === undefined && stop.gone ? stop.gone : stop.text}</p>
         <div className="buttons">
           {!last && (
             <Button kind="quiet" onClick={() => end(false)}>
@@ -97,23 +82,43 @@ export default function Tour({ step, onStep, onEnd }: TourProps) {
   );
 }
 
-/** Below, above, right or left of the light, whichever has room; in the middle without one. */
-export function placed(box: Box | undefined, width: number, height: number, view = { width: innerWidth, height: innerHeight }) {
-  const clamp = (value: number, size: number, room: number) => Math.min(Math.max(MARGIN, value), Math.max(MARGIN, room - size - MARGIN));
-  if (!box) return { left: (view.width - width) / 2, top: (view.height - height) / 2, side: "none" as const, arrow: 0 };
-  const middle = box.left + box.width / 2;
-  const center = box.top + box.height / 2;
-  const left = clamp(middle - width / 2, width, view.width);
-  const top = clamp(center - height / 2, height, view.height);
-  const arrowX = Math.min(Math.max(16, middle - left), width - 16);
-  const arrowY = Math.min(Math.max(16, center - top), height - 16);
-  const below = box.top + box.height + GAP;
-  if (below + height + MARGIN <= view.height) return { left, top: below, side: "bottom" as const, arrow: arrowX };
-  if (box.top - GAP - height >= MARGIN) return { left, top: box.top - GAP - height, side: "top" as const, arrow: arrowX };
-  if (box.left + box.width + GAP + width + MARGIN <= view.width) return { left: box.left + box.width + GAP, top, side: "right" as const, arrow: arrowY };
-  if (box.left - GAP - width >= MARGIN) return { left: box.left - GAP - width, top, side: "left" as const, arrow: arrowY };
-  return { left, top: view.height - height - MARGIN, side: "none" as const, arrow: 0 };
+/** Where the light and the text are, also after the window or the page changed; no light while the target is not there. */
+function usePlace(selector: string | undefined, tip: React.RefObject<HTMLElement | null>): { light: Box | undefined; place: Placed | undefined } {
+  const [found, setFound] = useState<{ light: Box | undefined; place: Placed | undefined }>({ light: undefined, place: undefined });
+  useLayoutEffect(() => {
+    if (!selector) return;
+    const target = () => {
+      const element = document.querySelector<HTMLElement>(selector);
+      return element?.checkVisibility() ? element : undefined;
+    };
+    const measure = () => {
+      const seen = target()?.getBoundingClientRect();
+      const light = seen && { left: seen.left - 4, top: seen.top - 4, width: seen.width + 8, height: seen.height + 8 };
+      const size = tip.current?.getBoundingClientRect();
+      setFound({ light, place: size && placed(light, size.width, size.height, { width: innerWidth, height: innerHeight }) });
+    };
+    const show = () => {
+      const element = target();
+      // What is higher than the window is shown from its beginning, with room for the text below.
+      element?.scrollIntoView({ block: element.offsetHeight > innerHeight / 2 ? "start" : "center" });
+      measure();
+    };
+    show();
+    // Sections that come, go or grow move what is lit.
+    const sizes = new ResizeObserver(measure);
+    sizes.observe(document.body);
+    addEventListener("resize", show);
+    addEventListener("scroll", measure, { capture: true, passive: true });
+    return () => {
+      sizes.disconnect();
+      removeEventListener("resize", show);
+      removeEventListener("scroll", measure, { capture: true });
+    };
+  }, [selector, tip]);
+  return found;
 }
+
+const SWIPE_PX = 50;
 
 function useSwipe(onSwipe: (direction: 1 | -1) => void) {
   const from = useRef<number>(undefined);
@@ -124,7 +129,7 @@ function useSwipe(onSwipe: (direction: 1 | -1) => void) {
     onTouchEnd: (event: React.TouchEvent) => {
       const to = event.changedTouches[0]?.clientX;
       if (from.current === undefined || to === undefined) return;
-      if (Math.abs(to - from.current) > 50) onSwipe(to < from.current ? 1 : -1);
+      if (Math.abs(to - from.current) > SWIPE_PX) onSwipe(to < from.current ? 1 : -1);
       from.current = undefined;
     },
   };

@@ -5,7 +5,7 @@ import type { components } from "../../api/schema";
 import type { Preset } from "../../api/types";
 import { bytes, fileName } from "../../format";
 import { notify } from "../../toasts";
-import type { NeededBy, NewDownload } from "./data";
+import type { NeededBy } from "./data";
 
 type Stated = components["schemas"];
 
@@ -111,13 +111,6 @@ export function uninstall(preset: Preset): Command {
       return { type: "success", title: `${preset.name} uninstalled`, message: `${deleted.length} deleted, ${bytes(freed_bytes)} freed.${shared}` };
     },
   };
-}
-
-/** Queue files; the answer is what became of the last. Throws ApiError. */
-export async function download(files: readonly NewDownload[]): Promise<Stated["Outcome"] | undefined> {
-  let last: Stated["Outcome"] | undefined;
-  for (const body of files) last = await answer(api.POST("/api/v1/downloads", { body }));
-  return last;
 }
 
 export function configure(settings: { max_concurrent?: number; bandwidth_limit?: string | number | null }): Command {

@@ -13,6 +13,19 @@ const REPO = /^[A-Za-z0-9_][\w.-]{0,95}\/[A-Za-z0-9_][\w.-]{0,95}(?:@[\w./-]{1,1
 const AIR = /^(?:urn:air:[\w.-]+:[\w.-]+:)?civitai[:/]\d+(?:@\d+)?$/i;
 const MODEL_FILE = /\.(?:safetensors|sft|gguf|ckpt|pth?|bin|onnx)$/i;
 
+/** What was understood, in words, while it is typed; nothing for what is not finished. */
+export function understood(written: Written): string | undefined {
+  if (written.kind === "file") return `A file at ${new URL(written.url).host}: ${written.filename}`;
+  if (written.kind !== "hub") return undefined;
+  const { text } = written;
+  if (AIR.test(text) || /civitai\.com\//i.test(text)) return "A model on Civitai";
+  const file = /\/(?:blob|resolve)\/[^/]+\/(?:[^?#]*\/)?([^/?#]+)/.exec(text)?.[1];
+  const repo = /^(?:hf:\/\/|https?:\/\/[^/]+\/|[^/]+\.(?:co|com)\/)?([^/]+\/[^/?#]+)/i.exec(text)?.[1] ?? text;
+  const host = /^https?:\/\/([^/]+)/i.exec(text)?.[1]?.toLowerCase();
+  const hub = host && !HUBS.test(host) ? host : "Hugging Face";
+  return file ? `The file ${decode(file)} of ${repo} on ${hub}` : `The repository ${repo} on ${hub}`;
+}
+
 /** `hubs` are further hosts that are hubs here, such as a mirror. */
 export function readSource(input: string): Written {
   const text = input.trim();

@@ -5,6 +5,7 @@ export const KEYS = {
   filters: "modeldeck.models.filters",
   expanded: "modeldeck.models.expanded",
   featured: "modeldeck.models.featured",
+  told: "modeldeck.models.featured.told",
   tour: "modeldeck.tour",
 } as const;
 

@@ -30,14 +30,16 @@ export function tourIsNew(): boolean {
 }
 
 export interface Stop {
-  /** What is shown; when it is not on the page, the text stands alone. */
+  /** What is shown. */
   target: string;
   title: string;
   text: string;
+  /** Where it is, when it is not on the page. */
+  gone?: string;
 }
 
 export const STOPS: readonly Stop[] = [
-  { target: ".section.featured", title: "Featured models", text: "Good models to begin with. “Try now” checks that there is room and starts the download. Dismissed, they come back when there are new ones." },
+  { target: ".section.featured", title: "Featured models", text: "Good models to begin with. “Try now” checks that there is room and starts the download. Dismissed, they come back when there are new ones.", gone: "You have put them away: they come back when there are new ones, and Settings has a switch for them." },
   { target: "#download-model", title: "Download a model", text: "Write org/repo or paste a link. You see the variants, which one suits this machine and why, and what space it takes, before anything is fetched." },
   { target: ".section.storage", title: "Storage", text: "How full the disks are, what fills them, and what could go: duplicates and files that nothing needs." },
   { target: ".models-filters", title: "Search and filters", text: "Find what you look for by words, family, size and status. Your choice is kept in this browser." },

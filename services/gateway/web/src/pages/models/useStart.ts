@@ -4,7 +4,6 @@ import { answer, api, ApiError } from "../../api/client";
 import { useLiveContext } from "../../api/useLive";
 import { bytes } from "../../format";
 import { notify } from "../../toasts";
-import { download } from "./commands";
 import { useRefreshing, type NewDownload, type Plan } from "./data";
 
 /** Shows the queue: a person who starts a download wants to see it run. */
@@ -20,6 +19,21 @@ export function obstacle({ volumes, files }: Plan): string | undefined {
   return files.find(({ conflict }) => conflict)?.conflict ?? undefined;
 }
 
+/** Queue files in order, as parts of one thing; true when all were there already. Throws ApiError, which says how far it came. */
+async function queue(files: readonly NewDownload[]): Promise<boolean> {
+  let queued = 0;
+  for (const body of files) {
+    try {
+      const { status } = await answer(api.POST("/api/v1/downloads", { body }));
+      if (status !== "installed" && status !== "completed") queued += 1;
+    } catch (error) {
+      if (!(error instanceof ApiError) || queued === 0) throw error;
+      throw new ApiError(error.status, error.code, `${queued} of ${files.length} parts are queued, the next one was refused: ${error.message}`);
+    }
+  }
+  return queued === 0;
+}
+
 /** Start a download of files: the space is checked first, then the queue is shown; a refusal stays beside its button. */
 export function useStart(): { start: (files: readonly NewDownload[], name: string) => void; starting: boolean; refusal: string | undefined } {
   const { connection } = useLiveContext();
@@ -31,15 +45,15 @@ export function useStart(): { start: (files: readonly NewDownload[], name: strin
       const plan = await answer(api.POST("/api/v1/downloads/plan", { body: { files: [...files] } }));
       const reason = obstacle(plan);
       if (reason) throw new ApiError(409, "no_space", reason);
-      return download(files);
+      return queue(files);
     },
-    onSuccess: (outcome, { name }) => {
+    onSuccess: (allThere, { name, files }) => {
       refresh();
-      if (outcome?.status === "installed" || outcome?.status === "completed") {
+      if (allThere) {
         notify({ type: "info", title: name, message: "It is there already." });
         return;
       }
-      notify({ type: "success", title: name, message: "Added to the download queue." });
+      notify({ type: "success", title: name, message: files.length > 1 ? `${files.length} parts added to the download queue.` : "Added to the download queue." });
       openQueue();
     },
     onError: (failure) => {
