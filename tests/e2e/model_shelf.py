@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from modeldeck_local.demo.content import GeneratedFile
+from modeldeck_local.demo.content import GeneratedFile, header_for
 
 from tests.support.hub import Hub
 from tests.support.product import Product, running_product
@@ -58,18 +59,31 @@ def tiny(number: int) -> bytes:
     return struct.pack("<Q", len(header)) + header + data
 
 
+def sparse(path: Path, size_bytes: int, *, modified_at: float | None = None) -> None:
+    """Write a file with a true header of which nothing else is stored: its size is all that is large."""
+    _write(path, header_for(path.name, size_bytes))
+    os.truncate(path, size_bytes)
+    if modified_at is not None:
+        os.utime(path, (modified_at, modified_at))
+
+
+def stock(models: Path, *, many: int = 0) -> None:
+    """Put model files into a folder: one twice, one that is cut off, and so many that nothing needs."""
+    for number in range(many):
+        _write(models / "loras" / f"style-{number:04d}.safetensors", tiny(number))
+    for name in ("vae/studio_vae.safetensors", "vae/old/studio_vae_again.safetensors"):
+        _write(models / name, content("studio_vae.safetensors", 400_000))
+    whole = content("half.safetensors", 300_000)
+    _write(models / "checkpoints" / "half.safetensors", whole[: len(whole) // 2])
+
+
 @contextlib.asynccontextmanager
-async def furnished(folder: Path, *, many: int = 0) -> AsyncIterator[tuple[Product, Hub]]:
-    """Run the product for the length of a block, with files that are there already, and a hub."""
+async def furnished(folder: Path, *, many: int = 0, bare: bool = False) -> AsyncIterator[tuple[Product, Hub]]:
+    """Run the product for the length of a block, with files that are there already unless `bare`, and a hub."""
     async with Hub() as hub:
         _fill(hub)
-        models = folder / "data" / "models"
-        for number in range(many):
-            _write(models / "loras" / f"style-{number:04d}.safetensors", tiny(number))
-        for name in ("vae/studio_vae.safetensors", "vae/old/studio_vae_again.safetensors"):
-            _write(models / name, content("studio_vae.safetensors", 400_000))
-        whole = content("half.safetensors", 300_000)
-        _write(models / "checkpoints" / "half.safetensors", whole[: len(whole) // 2])
+        if not bare:
+            stock(folder / "data" / "models", many=many)
         featured = folder / "featured.yaml"
         featured.write_text(FEATURED)
         presets = folder / "presets.yaml"

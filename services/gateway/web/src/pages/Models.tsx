@@ -68,6 +68,7 @@ export default function Models() {
         )}
         <Boundary title="Storage">
           <Storage
+            live={tab === "files"}
             onShow={(status) => {
               setChosenFiles({ ...NOTHING, statuses: [status], sort: "size" });
               show("files");

@@ -142,7 +142,7 @@ function QuietMark({ of = [] }: { of: readonly Warning[] | undefined }) {
   const quiet = of.filter((warning) => !isLoud(warning)).map(({ message }) => message);
   if (quiet.length === 0) return null;
   return (
-    <span className="quiet-mark" title={quiet.join("\n")}>
+    <span className="quiet-mark" title={quiet.map(sentence).join("\n")}>
       <Icon name="info" />
       <span className="sr"> Good to know: {quiet.join("; ")}</span>
     </span>
@@ -173,6 +173,11 @@ export function Warnings({ of: { warnings = [], name } }: { of: Pick<Preset, "wa
   );
 }
 
+/** With a capital, unless it begins with a path. */
+function sentence(text: string): string {
+  return text.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
+}
+
 /** The same with all of it in sight, where there is room. */
 export function Notes({ of }: { of: readonly Warning[] | undefined }) {
   const [loud, quiet] = [of?.filter(isLoud) ?? [], of?.filter((warning) => !isLoud(warning)) ?? []];
@@ -184,7 +189,7 @@ export function Notes({ of }: { of: readonly Warning[] | undefined }) {
           {warnings.map(({ message }, index) => (
             <li key={index}>
               <Icon name={icon} />
-              <span>{message}</span>
+              <span>{sentence(message)}</span>
             </li>
           ))}
         </ul>

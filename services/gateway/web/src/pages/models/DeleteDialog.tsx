@@ -7,6 +7,7 @@ import { bytes, fileName } from "../../format";
 import { Badge, Button } from "../../ui";
 import { deleteFile, NeededError, tellDeleted, type Deleted, type Doomed } from "./commands";
 import { useRefreshing, type NeededBy } from "./data";
+import "./deleting.css";
 
 interface DeleteDialogProps {
   files: readonly Doomed[];
@@ -103,12 +104,13 @@ export function DeleteDialog({ files, onClose, onDeleted }: DeleteDialogProps) {
   const left = files.filter(({ path }) => !gone.some((done) => done.path === path));
   const needed = left.filter((file) => needs(file).length > 0);
   const others = left.filter((file) => needs(file).length === 0);
+  const inPart = needed.length > 0 && others.length > 0;
   const going = new Set(files.map(({ path }) => path));
   const [only] = files;
   const what = files.length === 1 ? fileName(only?.path ?? "") : `${files.length} files`;
   const doing = remove.isPending ? remove.variables.length : 0;
   return (
-    <dialog ref={dialog} className={files.length > 1 ? "wide" : undefined} aria-labelledby={heading} onClose={closed}>
+    <dialog ref={dialog} className={files.length > 1 ? "deleting wide" : "deleting"} aria-labelledby={heading} onClose={closed}>
       <h2 id={heading}>Delete {what}?</h2>
       {files.length === 1 ? <p className="muted path">{only?.path}</p> : <DoomedList title="Nothing needs these" files={others} going={going} />}
       {needed.length > 0 && (
@@ -120,7 +122,7 @@ export function DeleteDialog({ files, onClose, onDeleted }: DeleteDialogProps) {
           <NeededList of={distinct(needed.flatMap(needs))} beside />
         </div>
       )}
-      <p>{summary(left, going)}</p>
+      <p>{summary(inPart ? others : left, going, inPart ? "The others free" : left.length > 1 ? "They free" : "This frees")}</p>
       {remove.error && !(remove.error instanceof NeededError) && (
         <p className="reason" role="alert">
           {remove.error.message}
@@ -133,12 +135,12 @@ export function DeleteDialog({ files, onClose, onDeleted }: DeleteDialogProps) {
         <Button onClick={close}>{gone.length > 0 ? "Stop here" : `Keep ${files.length === 1 ? "it" : "them"}`}</Button>
         {needed.length > 0 && (
           <Button kind="danger" icon="trash" busy={remove.isPending} disabled={remove.isPending} onClick={() => remove.mutate(left)}>
-            {others.length > 0 ? "Delete all anyway" : "Delete anyway"}
+            {inPart ? "Delete all anyway" : "Delete anyway"}
           </Button>
         )}
         {others.length > 0 && (
-          <Button kind={needed.length > 0 ? "primary" : "danger"} icon="trash" busy={remove.isPending} disabled={remove.isPending} onClick={() => remove.mutate(others)}>
-            {needed.length === 0 ? "Delete" : others.length === 1 ? "Delete only the other one" : `Delete only the other ${others.length}`}
+          <Button kind={inPart ? "primary" : "danger"} icon="trash" busy={remove.isPending} disabled={remove.isPending} onClick={() => remove.mutate(others)}>
+            {!inPart ? "Delete" : others.length === 1 ? "Delete only the other one" : `Delete only the other ${others.length}`}
           </Button>
         )}
       </div>
@@ -156,11 +158,11 @@ function freedBy(files: readonly Deleted[]): number {
 }
 
 /** What is gained, and what cannot be had again. */
-function summary(files: readonly Doomed[], going: ReadonlySet<string>): string {
+function summary(files: readonly Doomed[], going: ReadonlySet<string>, frees: string): string {
   const size = files.reduce((sum, file) => sum + (file.size_bytes ?? 0), 0);
   const lost = files.filter((file) => isLost(file, going)).length;
   const stays = files.some((file) => file.restorable === false) && lost === 0;
-  const freed = size > 0 ? `This frees up to ${bytes(size)}.` : "How much this frees is not known.";
+  const freed = size > 0 ? `${frees} up to ${bytes(size)}.` : "How much this frees is not known.";
   if (lost > 0) return `${freed} ${files.length === 1 ? "It cannot be brought back" : lost === files.length ? "None of them can be brought back" : `${lost} of them cannot be brought back`}: nobody knows where to have the same bytes.`;
   if (stays) return `${freed} The same content stays here under another name.`;
   return files.every(({ restorable }) => restorable) ? `${freed} It can be undone: the same bytes are fetched again and verified.` : freed;
@@ -174,13 +176,14 @@ interface DoomedListProps {
 
 function DoomedList({ title, files, going }: DoomedListProps) {
   if (files.length === 0) return null;
+  const lost = files.filter((file) => isLost(file, going));
   return (
     <ul className="doomed" tabIndex={0} aria-label={title}>
-      {files.map((file) => (
+      {files.toSorted((a, b) => (b.size_bytes ?? 0) - (a.size_bytes ?? 0)).map((file) => (
         <li key={file.path}>
           <span className="path">
             {file.path}
-            {isLost(file, going) && <small className="reason">Cannot be brought back</small>}
+            {lost.length < files.length && lost.includes(file) && <small className="reason">Cannot be brought back</small>}
           </span>
           <span className="muted">{file.size_bytes == null ? "" : bytes(file.size_bytes)}</span>
         </li>

@@ -71,7 +71,7 @@ function Details({ file, onClose }: { file: ModelFile; onClose: () => void }) {
       </section>
       <More metadata={metadata ?? {}} />
       <DrawerFoot>
-        <Button kind="danger" icon="trash" onClick={() => setDeleting(true)}>
+        <Button icon="trash" onClick={() => setDeleting(true)}>
           Delete…
         </Button>
       </DrawerFoot>

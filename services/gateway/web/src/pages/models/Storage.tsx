@@ -1,6 +1,7 @@
+import { useEffect, useState, type ReactNode } from "react";
 import { bytes, count } from "../../format";
 import { Icon } from "../../icons";
-import { sourceOf, State } from "../../state";
+import { sourceOf, State, useTopicSource, type Source } from "../../state";
 import { Badge, Button, Section } from "../../ui";
 import { useStorage, type StorageReport } from "./data";
 
@@ -8,23 +9,38 @@ import { useStorage, type StorageReport } from "./data";
 const SHARES = 5;
 
 interface StorageProps {
+  /** The inventory is followed anyway: its report changes with every file. */
+  live: boolean;
   /** Show the files that fit one status. */
   onShow: (status: "duplicate" | "unused") => void;
 }
 
 /** How full the volumes are, what fills them, and what could go. */
-export function Storage({ onShow }: StorageProps) {
-  const source = sourceOf(useStorage());
+export function Storage({ live, onShow }: StorageProps) {
+  const read = sourceOf(useStorage());
+  const [told, setTold] = useState<Source<StorageReport>>();
+  const source = (live && told) || read;
   return (
-    <Section id="storage" title="Storage" at={source.at}>
-      <State of={source} what="storage" lines={2}>
-        {(report) => <Report of={report} onShow={onShow} />}
-      </State>
-    </Section>
+    <>
+      <Section id="storage" title="Storage" at={source.at}>
+        <State of={source} what="storage" lines={2}>
+          {(report) => <Report of={report} onShow={onShow} />}
+        </State>
+      </Section>
+      {live && <Follow onReport={setTold} />}
+    </>
   );
 }
 
-function Report({ of, onShow }: { of: StorageReport } & StorageProps) {
+/** Passes on what the stream tells. */
+function Follow({ onReport }: { onReport: (told: Source<StorageReport> | undefined) => void }) {
+  const { data, at, retry } = useTopicSource("models");
+  const report = data?.storage;
+  useEffect(() => onReport(report && { data: report, at, error: undefined, retry }), [report, at, retry, onReport]);
+  return null;
+}
+
+function Report({ of, onShow }: { of: StorageReport } & Pick<StorageProps, "onShow">) {
   const { duplicates, unused, model_count, models_bytes, available_bytes, folders, families } = of;
   return (
     <div className="storage-report">
@@ -101,7 +117,7 @@ interface FactProps {
   label: string;
   value: string | undefined;
   note: string;
-  children?: React.ReactNode;
+  children?: ReactNode;
 }
 
 function Fact({ label, value, note, children }: FactProps) {
