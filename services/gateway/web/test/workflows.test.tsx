@@ -61,8 +61,8 @@ describe("templates", () => {
   it("are filtered by how they stand, and counted so", () => {
     expect(ids({ text: "", filter: "ready", sort: "name" })).toEqual(["lib/ready"]);
     expect(ids({ text: "", filter: "missing", sort: "name" })).toEqual(["own/one", "lib/two"]);
-    expect(ids({ text: "", filter: "incomplete", sort: "name" })).toEqual(["lib/broken"]);
-    expect(counted(all)).toEqual({ all: 4, ready: 1, missing: 2, incomplete: 1 });
+    expect(ids({ text: "", filter: "warnings", sort: "name" })).toEqual(["lib/broken"]);
+    expect(counted(all)).toEqual({ all: 4, ready: 1, missing: 2, warnings: 1 });
   });
 
   it("are ordered by how near they are", () => {
@@ -106,16 +106,42 @@ it("knows a file's download by its path, and one that waits by its name", () => 
   expect(found("vae/c.pt")).toBeUndefined();
 });
 
+/** A PNG of nothing but a text of this name. */
+function picture(name: string, value: string): File {
+  const text = `${name}\0${value}`;
+  const length = [24, 16, 8, 0].map((shift) => (text.length >> shift) & 255);
+  const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+  const bytes = [...signature, ...length, ...new TextEncoder().encode(`tEXt${text}`), 0, 0, 0, 0];
+  return new File([new Uint8Array(bytes)], "out.png", { type: "image/png" });
+}
+
 describe("an opened file", () => {
-  const opened = (text: string) => open(new File([text], "x.json"));
+  const opened = (text: string, name = "x.json") => open(new File([text], name));
+  const refused = (reason: RegExp) => ({ kind: "refused", reason: expect.stringMatching(reason) as string });
   it("is a workflow, a lock file, or refused with the reason", async () => {
-    expect((await opened("{}")).kind).toBe("workflow");
+    expect((await opened('{"nodes": []}')).kind).toBe("workflow");
+    expect((await opened('{"3": {"class_type": "VAELoader"}}')).kind).toBe("workflow");
     expect((await opened('{"modeldeck_lock": 1}')).kind).toBe("lock");
-    expect(await opened("{oops")).toMatchObject({ kind: "refused", reason: expect.stringMatching(/^It is not JSON/) as string });
-    expect(await opened("[1]")).toMatchObject({ kind: "refused" });
-    expect(await opened(" ".repeat(5 * 1024 * 1024 + 1))).toMatchObject({ reason: expect.stringMatching(/at most 5 MB/) as string });
+    expect(await opened("{oops")).toMatchObject(refused(/^It is not JSON/));
+    expect(await opened("[1]")).toMatchObject(refused(/neither a workflow nor a lock file/));
+    expect(await opened('{"a": 1}')).toMatchObject(refused(/no workflow: it has no nodes/));
+    expect(await opened(" ".repeat(5 * 1024 * 1024 + 1))).toMatchObject(refused(/It has 5\.2 MB; .* at most 5 MB/));
+    expect(await opened("GGUF", "flux.gguf")).toMatchObject(refused(/It is a model file/));
+  });
+
+  it("may be a picture with the workflow in it", async () => {
+    expect(await open(picture("workflow", '{"nodes": []}'))).toMatchObject({ kind: "workflow", content: { nodes: [] } });
+    expect(await open(picture("prompt", "{}"))).toMatchObject(refused(/picture without a workflow/));
+    expect(await opened("no picture", "x.png")).toMatchObject(refused(/picture without a workflow/));
   });
 });
+
+const missing = { path: "vae/a.pt", status: "missing", action: "download", size_bytes: 2e9, source: { kind: "preset", name: "Flux", url: "https://hub.test/a.pt" } };
+const row = (name: string) => screen.findByRole("button", { name: new RegExp(`^${name} `) });
+
+function drop(...files: File[]): void {
+  fireEvent.change(screen.getByLabelText("Workflow or lock file"), { target: { files } });
+}
 
 describe("the page", () => {
   it("loads, then says that there is nothing, then lists what comes", async () => {
@@ -124,8 +150,8 @@ describe("the page", () => {
     act(() => live(store, { templates: topic(), queue: queue() }));
     await screen.findByText(/There are no templates yet/);
     act(() => live(store, { templates: topic(template("w/first", [reference("vae/a.pt")])) }));
-    expect((await screen.findByRole("button", { name: /first/ })).textContent).toMatch(/1 missing.*misses a\.pt/);
-    expect(screen.getByText("0 of 1 ready")).toBeTruthy();
+    expect((await row("first")).textContent).toMatch(/1 missing.*misses a\.pt/);
+    expect(screen.getByText("0 of 1 ready", { selector: ".count" })).toBeTruthy();
   });
 
   it("says that it is old while the stream is away", async () => {
@@ -144,57 +170,152 @@ describe("the page", () => {
     expect(screen.getByText("It is a list.")).toBeTruthy();
   });
 
-  it("shows the plan before anything is fetched, and sends what was chosen", async () => {
+  it("keeps the filter and the order in the address, and groups by folder", async () => {
+    navigate("/workflows?show=missing");
+    const { store } = page(<Workflows />);
+    const warned = { warnings: [{ code: "unknown_loader", message: "'X' names 'x.gguf'" }] };
+    act(() => live(store, { templates: topic(template("w/a/one", [reference("vae/a.pt")]), template("w/b/two", [], warned)), queue: queue() }));
+    await row("one");
+    expect(screen.queryByText("two")).toBeNull();
+    fireEvent.click(screen.getByRole("radio", { name: /Warnings/ }));
+    expect((await row("two")).textContent).toMatch(/1 warning/);
+    expect(screen.getByRole("heading", { name: "w/b" })).toBeTruthy();
+    fireEvent.change(screen.getByRole("combobox", { name: "Order" }), { target: { value: "newest" } });
+    expect(location.search).toBe("?show=warnings&sort=newest");
+    fireEvent.click(await row("two"));
+    expect(location.search).toBe("?show=warnings&sort=newest&template=w%2Fb%2Ftwo");
+  });
+
+  it("shows where everything would come from before anything is fetched, and sends what was chosen", async () => {
     const files = [
-      { path: "vae/a.pt", status: "missing", action: "download", size_bytes: 2e9, source: { kind: "preset", name: "Flux", url: "https://hub.test/a.pt" } },
+      missing,
       { path: "vae/b.pt", status: "ambiguous", action: "choose", candidates: ["vae/x/b.pt", "vae/y/b.pt"] },
       { path: "vae/c.pt", status: "missing", action: "none", code: "no_source", message: "No source of it is known." },
+      { path: "vae/d.pt", status: "present_elsewhere", action: "link", from_path: "x/d.pt", alternatives: [missing.source] },
     ];
     const volumes = [{ path: "/", needed_bytes: 2e9, present_bytes: 0, shared_bytes: 0, reserved_bytes: 0, free_bytes: 1e9, fits: false }];
+    const unresolved = [{ path: "vae/c.pt", code: "no_source", message: "Nowhere." }];
     const requests = gateway(({ url }) =>
       url.endsWith("/plan")
         ? Response.json({ template_id: "w/t", files, volumes })
-        : Response.json({ status: "queued", queued: [{ path: "vae/a.pt", status: "queued" }], linked: [], unresolved: [{ path: "vae/c.pt", code: "no_source", message: "Nowhere." }] }),
+        : Response.json({ status: "queued", queued: [{ path: "vae/a.pt", status: "queued", download_id: "d" }], linked: [], unresolved }),
     );
     const { store } = page(<Workflows />);
     act(() => live(store, { templates: topic(template("w/t", files.map(({ path }) => reference(path)))), queue: queue() }));
-    fireEvent.click(await screen.findByRole("button", { name: /misses/ }));
-    fireEvent.click(await screen.findByRole("button", { name: "Install missing…" }));
+    fireEvent.click(await screen.findByRole("button", { name: "Install… what t misses" }));
     const dialog = within(screen.getByRole("dialog", { name: "t" }));
-    await dialog.findByText(/as the preset Flux has it/);
+    await dialog.findByText(/as the preset Flux has it/, { selector: "p" });
+    const install = dialog.getByRole("button", { name: "Install 2 files · 2.0 GB" });
+    expect(document.activeElement).toBe(install);
     expect(dialog.getByText("Too little space")).toBeTruthy();
     expect(dialog.getByText("2.0 GB needed of 1.0 GB free")).toBeTruthy();
     fireEvent.click(dialog.getByRole("radio", { name: "vae/y/b.pt" }));
     fireEvent.change(dialog.getByRole("textbox", { name: "Address of c.pt" }), { target: { value: "https://" } });
-    fireEvent.click(dialog.getByRole("button", { name: "Install 2 files · 2.0 GB" }));
+    fireEvent.change(dialog.getByRole("combobox", { name: "Source of d.pt" }), { target: { value: missing.source.url } });
+    fireEvent.click(dialog.getByRole("button", { name: "Install 3 files · 2.0 GB and more" }));
     await dialog.findByText("1 file is in the download queue.");
     expect(dialog.getByText(/Nowhere/)).toBeTruthy();
+    expect(dialog.getByText("Queued"), "before the queue has told of it").toBeTruthy();
     const sent = requests.find(({ method }) => method === "POST");
-    expect(sent).toMatchObject({ url: "/api/v1/workflows/templates/w%2Ft/install-missing", body: { choices: { "vae/b.pt": "vae/y/b.pt" } } });
+    expect(sent).toMatchObject({
+      url: "/api/v1/workflows/templates/w%2Ft/install-missing",
+      body: { choices: { "vae/b.pt": "vae/y/b.pt", "vae/d.pt": missing.source.url } },
+    });
   });
 
-  it("follows the download and turns ready by itself", async () => {
+  it("says why there is no plan, and asks again", async () => {
+    let up = false;
+    gateway(() => (up ? Response.json({ template_id: "w/t", files: [missing], volumes: [] }) : problem(503, "The catalog is away.")));
     const { store } = page(<Workflows />);
     act(() => live(store, { templates: topic(template("w/t", [reference("vae/a.pt")])), queue: queue() }));
-    fireEvent.click(await screen.findByRole("button", { name: /misses/ }));
+    fireEvent.click(await row("t"));
+    await screen.findByText(/How to get these files could not be found out: The catalog is away\./);
+    up = true;
+    fireEvent.click(screen.getByRole("button", { name: "Try again" }));
+    await screen.findByRole("button", { name: "Install 1 file · 2.0 GB" });
+  });
+
+  it("follows the download, turns ready by itself, and leads to ComfyUI", async () => {
+    gateway(() => Response.json({ status: "ok", epoch: "e", seq: 1, services: {}, comfyui_url: "http://box.test:8188" }));
+    const { store } = page(<Workflows />);
+    act(() => live(store, { templates: topic(template("w/t", [reference("vae/a.pt")])), queue: queue() }));
+    fireEvent.click(await row("t"));
     const active = { download_id: "d", name: "a.pt", status: "downloading" as const, progress: 61.2, file: { path: "vae/a.pt" } };
     act(() => live(store, { queue: queue({ active: { d: active } }) }));
     const bar = await screen.findByRole("progressbar", { name: "Progress of a.pt" });
     expect(bar.getAttribute("aria-valuenow")).toBe("61");
-    expect(screen.getByRole("button", { name: "Installing…" })).toHaveProperty("disabled", true);
+    expect(screen.getByText("The file that it misses is on the way.")).toBeTruthy();
+    expect(screen.getByRole("link", { name: "Show the queue" })).toBeTruthy();
+    expect(screen.queryByRole("button", { name: /^Install/ })).toBeNull();
     act(() => live(store, { templates: topic(template("w/t", [reference("vae/a.pt", { status: "present" })])), queue: queue() }));
     await screen.findByText("Everything it needs is where ComfyUI looks.");
-    expect(screen.getByRole("button", { name: "Save lock file" })).toBeTruthy();
+    expect((await screen.findByRole("link", { name: "Open ComfyUI" })).getAttribute("href")).toBe("http://box.test:8188");
+  });
+
+  it("waits visibly while files are being hashed", async () => {
+    let asked = 0;
+    gateway(({ url }) => {
+      if (!url.endsWith("/lock")) return Response.json({ services: {} });
+      asked += 1;
+      return asked > 1 ? Response.json({ modeldeck_lock: 1 }) : Response.json({ status: "hashing", paths: ["vae/a.pt", "vae/b.pt"], detail: "" }, { status: 202 });
+    });
+    const saved = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
+    vi.stubGlobal("URL", Object.assign(URL, { createObjectURL: () => "blob:x", revokeObjectURL: () => undefined }));
+    const { store } = page(<Workflows />);
+    act(() => live(store, { templates: topic(template("w/t", [reference("vae/a.pt", { status: "present" })])), queue: queue() }));
+    fireEvent.click(await row("t"));
+    fireEvent.click(screen.getByRole("button", { name: "Save lock file" }));
+    await screen.findByText("Hashing 2 files…");
+    await waitFor(() => expect(saved).toHaveBeenCalledOnce(), { timeout: 3_000 });
+    expect(screen.queryByText("Hashing 2 files…")).toBeNull();
+  });
+
+  it("tells what was odd, how to teach a node, and what is not needed now", async () => {
+    gateway(() => Response.json({ services: {} }));
+    const warnings = [{ code: "unknown_loader", message: "'UnetLoaderGGUF' names 'x.gguf'; which folder it reads is not known" }];
+    const { store } = page(<Workflows />);
+    act(() => live(store, { templates: topic(template("w/t", [reference("vae/off.pt", { active: false })], { warnings })), queue: queue() }));
+    fireEvent.click(await row("t"));
+    expect(screen.getByText("1 warning")).toBeTruthy();
+    expect(screen.getByText(/"UnetLoaderGGUF": \{/)).toBeTruthy();
+    expect(screen.getByText(/^Not needed now/)).toBeTruthy();
   });
 
   it("scans a chosen file and gives the server's reason when it is no workflow", async () => {
-    gateway(() => problem(422, "The workflow cannot be read: It is JSON, but no workflow."));
+    gateway(() => problem(422, "The workflow cannot be read: It is too deep."));
     const { store } = page(<Workflows />);
     act(() => live(store, { templates: topic(), queue: queue() }));
-    const input = screen.getByLabelText("Workflow or lock file");
-    fireEvent.change(input, { target: { files: [new File(["{}"], "mine.json")] } });
+    drop(new File(['{"nodes": []}'], "mine.json"));
     const dialog = await screen.findByRole("dialog", { name: "mine.json" });
-    await waitFor(() => expect(within(dialog).getByRole("alert").textContent).toMatch(/It is JSON, but no workflow/));
+    await waitFor(() => expect(within(dialog).getByRole("alert").textContent).toMatch(/It is too deep/));
+  });
+
+  it("sends what was chosen for a file that is not stored, with the file", async () => {
+    const scan = template("w/t", [reference("vae/b.pt", { status: "ambiguous" })]);
+    const plan = { files: [{ path: "vae/b.pt", status: "ambiguous", action: "choose", candidates: ["x/b.pt", "y/b.pt"] }], volumes: [] };
+    const installed = { status: "queued", queued: [], linked: [{ path: "vae/b.pt", from_path: "x/b.pt" }], unresolved: [] };
+    const requests = gateway(({ url }) => Response.json(url.endsWith("/scan") ? scan : url.endsWith("/plan") ? plan : installed));
+    const { store } = page(<Workflows />);
+    act(() => live(store, { templates: topic(), queue: queue() }));
+    drop(new File(['{"nodes": []}'], "mine.json"));
+    fireEvent.click(await screen.findByRole("radio", { name: "x/b.pt" }));
+    fireEvent.click(screen.getByRole("button", { name: "Install 1 file" }));
+    await screen.findByText("1 file is linked.");
+    const sent = requests.find(({ url }) => url.endsWith("/install-missing"));
+    expect(sent?.body).toEqual({ workflow: { nodes: [] }, choices: { "vae/b.pt": "x/b.pt" } });
+  });
+
+  it("lists several files, and opens each", async () => {
+    gateway(({ url }) => Response.json(url.endsWith("/scan") ? template("w/t", [reference("vae/a.pt")]) : { files: [missing], volumes: [] }));
+    const { store } = page(<Workflows />);
+    act(() => live(store, { templates: topic(), queue: queue() }));
+    drop(new File(['{"nodes": []}'], "one.json"), new File(["{"], "two.json"), new File(['{"modeldeck_lock": 1}'], "three.json"));
+    const list = await screen.findByRole("dialog", { name: "3 files" });
+    await within(list).findByRole("button", { name: /^one\.json 1 missing/ });
+    expect(within(list).getByRole("button", { name: /^two\.json No workflow It is not JSON/ })).toBeTruthy();
+    fireEvent.click(within(list).getByRole("button", { name: /^one\.json/ }));
+    const one = await screen.findByRole("dialog", { name: "one.json" });
+    await within(one).findByRole("button", { name: "Install 1 file · 2.0 GB" });
   });
 
   it("says so when the address names a template that is not there", async () => {

@@ -1,33 +1,36 @@
-import { useCallback, useMemo, useState } from "react";
-import { navigate, useQueryString } from "../router";
+import { useCallback, useState } from "react";
 import { PageHead } from "../shell/PageHead";
 import { State, useTopicSource } from "../state";
 import { Drawer } from "../parts/Drawer";
 import { Empty, Section } from "../ui";
+import { go, usePlace } from "./workflows/address";
+import { Dropped } from "./workflows/Dropped";
 import { Dropping } from "./workflows/Dropping";
-import { FileDrawer } from "./workflows/FileDrawer";
 import { open, type Opened } from "./workflows/opened";
 import { TemplateDrawer } from "./workflows/TemplateDrawer";
 import { TemplateList } from "./workflows/TemplateList";
 import "./workflows/workflows.css";
 
-const show = (id: string) => navigate(`/workflows?template=${encodeURIComponent(id)}`);
+const close = () => go({ template: null });
 
-/** Templates with what each needs and misses; a workflow or lock file can be dropped anywhere. */
+/** Templates with what each needs and misses; workflow and lock files can be dropped anywhere. */
 export default function Workflows() {
   const source = useTopicSource("templates");
-  const wanted = useQueryString().get("template");
-  const [opened, setOpened] = useState<Opened>();
-  const onFile = useCallback((file: File) => void open(file).then(setOpened), []);
-  const back = () => navigate("/workflows", { replace: true });
+  const { template: wanted } = usePlace();
+  const [toInstall, setToInstall] = useState(false);
+  const [opened, setOpened] = useState<readonly Opened[]>([]);
+  const onFiles = useCallback((files: File[]) => void Promise.all(files.map(open)).then(setOpened), []);
+  const onOpen = useCallback((template: string, install: boolean) => {
+    setToInstall(install);
+    go({ template });
+  }, []);
   const template = wanted === null ? undefined : source.data?.templates[wanted];
-  const count = useMemo(() => source.data && `${source.data.compatible} of ${source.data.total} ready`, [source.data]);
   return (
     <>
       <PageHead title="Workflows" about="What each template needs, and what is missing for it. Drop a file anywhere to scan it.">
-        <Dropping onFile={onFile} />
+        <Dropping onFiles={onFiles} />
       </PageHead>
-      <Section id="templates" title="Templates" count={count} at={source.at}>
+      <Section id="templates" title="Templates" count={source.data && `${source.data.compatible} of ${source.data.total} ready`} at={source.at}>
         <State
           of={source}
           what="templates"
@@ -38,16 +41,16 @@ export default function Workflows() {
             say: "There are no templates yet. Workflows in the template folders appear here by themselves; or drop one on this page.",
           }}
         >
-          {(topic) => <TemplateList topic={topic} onOpen={show} />}
+          {(topic) => <TemplateList topic={topic} onOpen={onOpen} />}
         </State>
       </Section>
-      {template && <TemplateDrawer key={template.id} template={template} onClose={back} />}
+      {template && <TemplateDrawer key={template.id} template={template} eager={toInstall} onClose={close} />}
       {wanted !== null && source.data && !template && (
-        <Drawer title="There is no such template" onClose={back}>
+        <Drawer title="There is no such template" onClose={close}>
           <Empty icon="search">{source.data.skipped[wanted]?.message ?? `${wanted} is not there, or not any more.`}</Empty>
         </Drawer>
       )}
-      {opened && <FileDrawer key={opened.id} opened={opened} onClose={() => setOpened(undefined)} />}
+      {opened.length > 0 && <Dropped key={opened.map(({ id }) => id).join()} files={opened} onClose={() => setOpened([])} />}
     </>
   );
 }

@@ -8,15 +8,18 @@ function hasFiles(event: DragEvent): boolean {
   return event.dataTransfer?.types.includes("Files") ?? false;
 }
 
+/** More at a time are no list that a person reads. */
+const MAX_FILES = 20;
+
 /** Files dropped anywhere on the page, or chosen by the button or `o`. */
-export function Dropping({ onFile }: { onFile: (file: File) => void }) {
+export function Dropping({ onFiles }: { onFiles: (files: File[]) => void }) {
   const input = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
   const take = (files: FileList | null | undefined) => {
-    const [first, ...others] = files ?? [];
-    if (!first) return;
-    if (others.length > 0) notify({ type: "info", title: "One file at a time", message: `${first.name} is shown.` });
-    onFile(first);
+    const taken = [...(files ?? [])];
+    if (taken.length === 0) return;
+    if (taken.length > MAX_FILES) notify({ type: "warning", title: `At most ${MAX_FILES} files at a time`, message: `The first ${MAX_FILES} of ${taken.length} are shown.` });
+    onFiles(taken.slice(0, MAX_FILES));
   };
   const latest = useRef(take);
   latest.current = take;
@@ -49,7 +52,8 @@ export function Dropping({ onFile }: { onFile: (file: File) => void }) {
       <input
         ref={input}
         type="file"
-        accept=".json,application/json"
+        accept=".json,application/json,.png,image/png"
+        multiple
         hidden
         aria-label="Workflow or lock file"
         onChange={(event) => {
@@ -62,10 +66,13 @@ export function Dropping({ onFile }: { onFile: (file: File) => void }) {
         Open a file…
       </Button>
       {over && (
-        <div className="drop-here" aria-hidden="true">
+        <div className="drop-here" aria-hidden="true" popover="manual" ref={(overlay) => overlay?.showPopover?.()}>
           <p>
             <Icon name="top" />
-            Drop a workflow or a lock file
+            <span>
+              Drop workflows or lock files
+              <small>JSON, or a PNG that ComfyUI saved</small>
+            </span>
           </p>
         </div>
       )}

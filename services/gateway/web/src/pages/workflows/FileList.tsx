@@ -1,7 +1,9 @@
+import type { ReactNode } from "react";
 import { bytes, percent } from "../../format";
 import { Badge, Bar, type Tone } from "../../ui";
-import type { InFlight } from "./inFlight";
-import { needed, type Needed, type Reference } from "./templates";
+import type { Flying, InFlight } from "./inFlight";
+import { hostOf } from "./origin";
+import { files as counted, type Needed, type Reference } from "./templates";
 
 const STATUS: Record<Reference["status"], readonly [Tone, string]> = {
   missing: ["warn", "Missing"],
@@ -11,62 +13,69 @@ const STATUS: Record<Reference["status"], readonly [Tone, string]> = {
 };
 
 interface FileListProps {
-  references: readonly Reference[];
-  flying: (path: string) => InFlight | undefined;
+  files: readonly Needed[];
+  flying: Flying;
+  /** What is planned for a file that is missing, below it; and its size. */
+  planned: (file: Needed) => { size: string; how: ReactNode } | undefined;
 }
 
-/** Every file that a workflow names: where it has to be, which nodes load it, and whether it is there. */
-export function FileList({ references, flying }: FileListProps) {
-  const files = needed(references);
-  const [used, unused] = [files.filter(({ active }) => active), files.filter(({ active }) => !active)];
+/** Every file that a workflow names: what stands in its way first, then what is there, then what is not needed now. */
+export function FileList({ files, flying, planned }: FileListProps) {
+  const missing = files.filter(({ active, status }) => active && status !== "present");
+  const present = files.filter(({ active, status }) => active && status === "present");
+  const unused = files.filter(({ active }) => !active);
   return (
     <>
-      {used.length > 0 && <Files title={`Needs ${used.length === 1 ? "1 file" : `${used.length} files`}`} files={used} flying={flying} />}
-      {unused.length > 0 && <Files title="Named by nodes that are switched off, so not needed" files={unused} flying={() => undefined} />}
+      <Files title={`Misses ${counted(missing.length)}`} files={missing}>
+        {(file) => <File key={file.path} file={file} flight={flying(file.path)} planned={planned(file)} />}
+      </Files>
+      <Files title={missing.length > 0 ? `Has ${counted(present.length)}` : `Needs ${counted(present.length)}`} files={present}>
+        {(file) => <File key={file.path} file={file} />}
+      </Files>
+      <Files title="Not needed now: the nodes that name these are muted or bypassed" files={unused}>
+        {(file) => <File key={file.path} file={file} />}
+      </Files>
     </>
   );
 }
 
-function Files({ title, files, flying }: { title: string; files: readonly Needed[]; flying: FileListProps["flying"] }) {
+function Files({ title, files, children }: { title: string; files: readonly Needed[]; children: (file: Needed) => ReactNode }) {
+  if (files.length === 0) return null;
   return (
     <section>
       <h3>{title}</h3>
-      <ul className="needed">
-        {files.map((file) => (
-          <File key={file.path} file={file} flight={file.status === "present" ? undefined : flying(file.path)} />
-        ))}
-      </ul>
+      <ul className="needed">{files.map(children)}</ul>
     </section>
   );
 }
 
-function File({ file, flight }: { file: Needed; flight: InFlight | undefined }) {
-  const { directory, filename, status, form, uses, url, found_at, candidates } = file;
+function File({ file, flight, planned }: { file: Needed; flight?: InFlight | undefined; planned?: ReturnType<FileListProps["planned"]> }) {
+  const { directory, filename, status, form, uses, url } = file;
   const [tone, word] = STATUS[status];
-  const nodes = [...new Set(uses.map(({ node_type, input_name }) => `${node_type} · ${input_name}`))];
+  const nodes = [...new Set(uses.map(({ node_type, input_name }) => [node_type, input_name].filter(Boolean).join(" · ")))].filter(Boolean);
+  const about = [
+    status === "present" && directory && `in ${directory}`,
+    nodes.length > 0 && `for ${nodes.join(", ")}`,
+    form === "stem" && "any extension will do",
+    form === "folder" && "a folder",
+  ];
   return (
     <li>
       <div className="line">
         <span className="name">{filename}</span>
         <span className="end">
+          {!flight && planned?.size && <span className="size">{planned.size}</span>}
           {flight ? <Badge tone="info">{WORDS[flight.status] ?? flight.status}</Badge> : <Badge tone={file.active ? tone : "idle"}>{word}</Badge>}
         </span>
       </div>
-      <p className="muted">
-        {directory && <>in {directory} · </>}
-        {nodes.join(", ")}
-        {form === "stem" && " · any extension will do"}
-        {form === "folder" && " · a folder"}
-      </p>
-      {flight && <Flight name={filename} flight={flight} />}
-      {status === "present_elsewhere" && found_at && <p>It lies at {found_at}, where ComfyUI does not look for it: it can be linked.</p>}
-      {status === "ambiguous" && <p>{candidates?.length ?? 0} files there have this name: {candidates?.join(", ")}</p>}
-      {status !== "present" && !flight && url && <Source url={url} />}
+      <p className="muted">{about.filter(Boolean).join(" · ")}</p>
+      {flight ? <Flight name={filename} flight={flight} /> : planned?.how}
+      {!file.active && status !== "present" && url && <Stated url={url} />}
     </li>
   );
 }
 
-function Source({ url }: { url: string }) {
+function Stated({ url }: { url: string }) {
   const host = hostOf(url);
   return (
     <p className="muted">
@@ -88,8 +97,7 @@ export const WORDS: Partial<Record<string, string>> = {
 
 /** How far a file's download is. */
 export function Flight({ name, flight }: { name: string; flight: InFlight }) {
-  const { progress, downloaded_bytes, total_bytes, error } = flight;
-  const speed = "speed" in flight ? flight.speed : undefined;
+  const { progress, downloaded_bytes, total_bytes, error, speed } = flight;
   const amount = downloaded_bytes != null && total_bytes ? `${bytes(downloaded_bytes)} of ${bytes(total_bytes)}` : undefined;
   return (
     <>
@@ -97,14 +105,8 @@ export function Flight({ name, flight }: { name: string; flight: InFlight }) {
         <Bar value={progress} label={`Progress of ${name}`} />
         <span className="percent">{progress == null ? "…" : percent(progress)}</span>
       </div>
-      <p className="muted">{[amount, speed].filter(Boolean).join(" · ")}</p>
+      <p className="muted amount">{[amount, speed].filter(Boolean).join(" · ")}</p>
       {error && <p className="reason">{error}</p>}
     </>
   );
-}
-
-/** The host of an address of the web; of anything else nothing, so that it is no link. */
-export function hostOf(url: string): string | undefined {
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) return undefined;
-  return new URL(url).host;
 }

@@ -1,13 +1,15 @@
-import { memo, useDeferredValue, useMemo, useState } from "react";
+import { memo, useDeferredValue, useMemo, useRef, useState } from "react";
+import { useNow, useTopic } from "../../api/useLive";
 import type { components } from "../../api/schema";
-import { fileName } from "../../format";
 import { Icon } from "../../icons";
 import { Chips, Choice, Filters, SearchField } from "../../parts/filters";
-import { Badge, Button, Empty } from "../../ui";
-import { standing } from "./standing";
-import { counted, files, grouped, missingFiles, needed, type Filter, type Group, type Sort, type Template } from "./templates";
+import { Button, Empty } from "../../ui";
+import { go, usePlace } from "./address";
+import { inFlight } from "./inFlight";
+import { TemplateRow } from "./TemplateRow";
+import { counted, files, grouped, missingFiles, type Filter, type Group, type Sort, type Template } from "./templates";
 
-const FILTERS: Record<Filter, string> = { all: "All", ready: "Ready", missing: "Missing files", incomplete: "Incomplete" };
+const FILTERS: Record<Filter, string> = { all: "All", ready: "Ready", missing: "Missing files", warnings: "Warnings" };
 const SORTS = [
   ["name", "By name"],
   ["nearly", "Nearly ready first"],
@@ -17,97 +19,93 @@ const SORTS = [
 
 interface TemplateListProps {
   topic: components["schemas"]["TemplatesTopic"];
-  onOpen: (id: string) => void;
+  onOpen: (id: string, toInstall: boolean) => void;
 }
 
-/** All templates by their root, with a filter above. */
+/** All templates by their folder, with a filter above. */
 export function TemplateList({ topic, onOpen }: TemplateListProps) {
   const [text, setText] = useState("");
-  const [filter, setFilter] = useState<Filter>("all");
-  const [sort, setSort] = useState<Sort>("name");
+  const { filter, sort } = usePlace();
   const wanted = useDeferredValue(useMemo(() => ({ text, filter, sort }), [text, filter, sort]));
   const all = useMemo(() => Object.values(topic.templates), [topic.templates]);
   const groups = useMemo(() => grouped(all, wanted), [all, wanted]);
   const counts = useMemo(() => counted(all), [all]);
+  const coming = useComing(all);
+  const minute = useNow(60_000);
+  const shown = groups.reduce((sum, group) => sum + group.templates.length, 0);
   const clear = () => {
     setText("");
-    setFilter("all");
+    go({ filter: "all" });
   };
   return (
     <>
       <Filters label="Templates">
         <SearchField id="template-search" label="Search templates and files" value={text} onChange={setText} />
-        <Choice label="Order" value={sort} onChange={(value) => setSort(value as Sort)} options={SORTS} />
+        <Choice label="Order" value={sort} onChange={(value) => go({ sort: value as Sort })} options={SORTS} />
         <Chips
           label="Show"
           value={filter}
-          onChange={setFilter}
+          onChange={(value) => go({ filter: value })}
           options={(Object.keys(FILTERS) as Filter[])
-            .filter((key) => key !== "incomplete" || counts.incomplete > 0)
+            .filter((key) => key !== "warnings" || counts.warnings > 0 || filter === key)
             .map((key) => ({ key, label: FILTERS[key], count: counts[key] }))}
         />
       </Filters>
       <p className="sr" role="status">
-        {files(groups.reduce((sum, group) => sum + group.templates.length, 0)).replace("file", "template")} shown
+        {files(shown).replace("file", "template")} shown
       </p>
-      {groups.length === 0 && (
+      {groups.length === 0 && all.length > 0 && (
         <Empty icon="search">
           No template fits. <Button onClick={clear}>Show all</Button>
         </Empty>
       )}
       {groups.map((group) => (
-        <Root key={group.root} group={group} onOpen={onOpen} />
+        <Folder key={group.folder} group={group} coming={coming} now={wanted.sort === "newest" ? minute : undefined} onOpen={onOpen} />
       ))}
       <Skipped of={topic.skipped} />
     </>
   );
 }
 
-const Root = memo(function Root({ group: { root, templates }, onOpen }: { group: Group; onOpen: (id: string) => void }) {
+/** The templates of which all that is missing is on its way; the same set as long as that does not change. */
+function useComing(all: readonly Template[]): ReadonlySet<string> {
+  const queue = useTopic("queue")?.data;
+  const before = useRef<ReadonlySet<string>>(new Set());
+  return useMemo(() => {
+    const flying = inFlight(queue);
+    const nothing = Object.keys(queue?.active ?? {}).length + Object.keys(queue?.queue ?? {}).length === 0;
+    const coming = nothing ? [] : all.filter((template) => template.missing_count > 0 && missingFiles(template).every(flying)).map(({ id }) => id);
+    if (coming.length !== before.current.size || !coming.every((id) => before.current.has(id))) before.current = new Set(coming);
+    return before.current;
+  }, [all, queue]);
+}
+
+interface FolderProps {
+  group: Group;
+  coming: ReadonlySet<string>;
+  now: number | undefined;
+  onOpen: TemplateListProps["onOpen"];
+}
+
+const Folder = memo(function Folder({ group: { folder, templates }, coming, now, onOpen }: FolderProps) {
   const ready = templates.filter(({ compatible }) => compatible).length;
   return (
-    <section className="root">
-      <h3>
-        {root}
+    <details className="folder" open>
+      <summary>
+        <Icon name="chevronRight" />
+        <h3>{folder}</h3>
         <span>
-          {templates.length} · {ready} ready
+          {ready} of {templates.length} ready
         </span>
-      </h3>
+      </summary>
       <ul>
         {templates.map((template) => (
-          <Row key={template.id} template={template} onOpen={onOpen} />
+          <TemplateRow key={template.id} template={template} coming={coming.has(template.id)} now={now} onOpen={onOpen} />
         ))}
       </ul>
-    </section>
+    </details>
   );
 });
-
-const Row = memo(function Row({ template, onOpen }: { template: Template; onOpen: (id: string) => void }) {
-  const [tone, word] = standing(template);
-  const folder = template.path.slice(0, template.path.lastIndexOf("/") + 1);
-  return (
-    <li>
-      <button type="button" className="template" data-template={template.id} onClick={() => onOpen(template.id)}>
-        <span className="name">
-          {folder && <span className="folder">{folder}</span>}
-          {template.name}
-        </span>
-        <Badge tone={tone}>{word}</Badge>
-        <span className="muted">{summary(template)}</span>
-      </button>
-    </li>
-  );
-});
-
-/** What it needs, or what it misses of that, in a line. */
-function summary(template: Template): string {
-  if (template.format === "unreadable") return template.warnings[0]?.message ?? "It could not be read.";
-  const all = needed(template.references).filter(({ active }) => active).length;
-  const missing = missingFiles(template);
-  if (missing.length === 0) return all === 0 ? "Needs no local model" : `Needs ${files(all)}`;
-  const names = missing.slice(0, 2).map(fileName).join(", ");
-  return `Needs ${files(all)}, misses ${names}${missing.length > 2 ? ` and ${missing.length - 2} more` : ""}`;
-}
 
 function Skipped({ of }: { of: TemplateListProps["topic"]["skipped"] }) {
   const list = Object.values(of);

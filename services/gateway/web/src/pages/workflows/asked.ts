@@ -1,4 +1,4 @@
-import { answer, api, ApiError } from "../../api/client";
+import { answer, api } from "../../api/client";
 import type { components } from "../../api/schema";
 
 type Stated = components["schemas"];
@@ -7,85 +7,94 @@ export type Installation = Stated["Installation"];
 export type PlanFile = Stated["MissingFile"];
 export type Source = Stated["MissingSource"];
 
-/**
- * Files that have just come are hashed in the background, and a lock file needs their hashes: then the catalog answers
- * 503 and has to be asked again.
- */
-export const patiently = {
-  retry: (failures: number, error: Error) => failures < 40 && isBusy(error),
-  retryDelay: (failures: number) => Math.min(8_000, 1_000 * 2 ** failures),
-};
-
-function isBusy(error: Error | null): boolean {
-  return error instanceof ApiError && error.status === 503;
-}
-
 /** What a person decided, by path: a file that is there and is to be linked, or a URL. */
 export type Choices = Readonly<Record<string, string>>;
+
+/** Told which files have to be hashed first, while an answer is waited for. */
+export interface Wait {
+  onWait: (paths: readonly string[]) => void;
+  signal?: AbortSignal;
+}
 
 /** Something that misses files, and how it gets them. */
 export interface Installable {
   key: readonly string[];
-  /** Whether a person can decide what the plan leaves open; a lock file names exact bytes, so nothing is open. */
-  takesChoices: boolean;
-  plan: () => Promise<WorkflowPlan>;
-  install: (choices: Choices) => Promise<Installation>;
+  plan: (wait: Wait) => Promise<WorkflowPlan>;
+  install: (choices: Choices, wait: Wait) => Promise<Installation>;
+}
+
+export interface TextFile {
+  name: string;
+  text: string;
 }
 
 /** The API's document has no members for a body that is somebody else's format. */
 type Foreign = Record<string, never>;
+type Hashing = Stated["Hashing"];
+
+const HASHING_MS = 1_000;
+/** "Being hashed" shall be an answer, and not an error in the browser's console. */
+const header = { prefer: "respond-async" };
+
+/** Ask until no file has to be hashed first: a file that has just come is, in the background. */
+async function hashed<T extends object>(ask: () => Promise<T | Hashing>, { onWait, signal }: Wait): Promise<T> {
+  for (;;) {
+    const got = await ask();
+    if (!("status" in got && got.status === "hashing")) {
+      onWait([]);
+      return got as T;
+    }
+    onWait((got as Hashing).paths);
+    await new Promise((wake) => setTimeout(wake, HASHING_MS));
+    signal?.throwIfAborted();
+  }
+}
 
 export function ofTemplate(template_id: string): Installable {
   const params = { path: { template_id } };
   return {
     key: ["plan", "template", template_id],
-    takesChoices: true,
     plan: () => answer(api.GET("/api/v1/workflows/templates/{template_id}/plan", { params })),
     install: (choices) => answer(api.POST("/api/v1/workflows/templates/{template_id}/install-missing", { params, body: { choices } })),
   };
 }
 
 export function ofWorkflow(id: string, workflow: object): Installable {
-  const body = workflow as Foreign;
   return {
     key: ["plan", "workflow", id],
-    takesChoices: true,
-    plan: () => answer(api.POST("/api/v1/workflows/plan", { body })),
-    install: async (choices) => {
-      await choose(choices);
-      return answer(api.POST("/api/v1/workflows/install-missing", { body }));
-    },
+    plan: () => answer(api.POST("/api/v1/workflows/plan", { body: workflow as Foreign })),
+    install: (choices) => answer(api.POST("/api/v1/workflows/install-missing", { body: { workflow, choices } as unknown as Foreign })),
   };
 }
 
 export function ofLock(id: string, lock: object): Installable {
   const body = lock as Foreign;
+  const params = { header };
   return {
     key: ["plan", "lock", id],
-    takesChoices: false,
-    plan: () => answer(api.POST("/api/v1/workflows/lock/plan", { body })),
-    install: () => answer(api.POST("/api/v1/workflows/lock/install", { body })),
+    plan: (wait) => hashed<WorkflowPlan>(() => answer(api.POST("/api/v1/workflows/lock/plan", { body, params })), wait),
+    // A lock names exact bytes: there is nothing to choose.
+    install: (_, wait) => hashed<Installation>(() => answer(api.POST("/api/v1/workflows/lock/install", { body, params })), wait),
   };
-}
-
-/** The routes for unstored workflows take no choices: they are carried out one by one before. */
-async function choose(choices: Choices): Promise<void> {
-  for (const [path, choice] of Object.entries(choices)) {
-    if (isUrl(choice)) await answer(api.POST("/api/v1/downloads", { body: { url: choice, path } }));
-    else await answer(api.POST("/api/v1/models/{path}/link", { params: { path: { path } }, body: { from_path: choice } }));
-  }
-}
-
-export function isUrl(text: string): boolean {
-  return /^https?:\/\//.test(text);
 }
 
 export function scan(workflow: object): Promise<Stated["Scan"]> {
   return answer(api.POST("/api/v1/workflows/scan", { body: workflow as Foreign }));
 }
 
-/** The template's lock file as text, and what it is called. */
-export async function lockOf({ id, name }: { id: string; name: string }): Promise<{ name: string; text: string }> {
-  const lock = await answer(api.GET("/api/v1/workflows/templates/{template_id}/lock", { params: { path: { template_id: id } } }));
-  return { name: `${name}.lock.json`, text: `${JSON.stringify(lock, null, 2)}\n` };
+/** The lock file of a template. */
+export async function lockOfTemplate({ id, name }: { id: string; name: string }, wait: Wait): Promise<TextFile> {
+  const params = { path: { template_id: id }, header };
+  return lockFile(name, await hashed<object>(() => answer(api.GET("/api/v1/workflows/templates/{template_id}/lock", { params })), wait));
+}
+
+/** The lock file of a workflow that is not stored; `name` is its file's. */
+export async function lockOfWorkflow({ name, content }: { name: string; content: object }, wait: Wait): Promise<TextFile> {
+  const params = { query: { name: name.slice(0, 200) }, header };
+  const lock = await hashed<object>(() => answer(api.POST("/api/v1/workflows/lock", { params, body: content as Foreign })), wait);
+  return lockFile(name.replace(/\.[^.]+$/, ""), lock);
+}
+
+function lockFile(of: string, lock: object): TextFile {
+  return { name: `${of}.lock.json`, text: `${JSON.stringify(lock, null, 2)}\n` };
 }

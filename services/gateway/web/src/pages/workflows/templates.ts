@@ -5,7 +5,7 @@ export type Template = Stated["Template"];
 export type Reference = Stated["Reference"];
 export type Scan = Stated["Scan"];
 
-export type Filter = "all" | "ready" | "missing" | "incomplete";
+export type Filter = "all" | "ready" | "missing" | "warnings";
 export type Sort = "name" | "nearly" | "most" | "newest";
 
 /** Read in part or not at all: more may be needed than is listed. */
@@ -17,7 +17,7 @@ const FITS: Record<Filter, (template: Template) => boolean> = {
   all: () => true,
   ready: ({ compatible }) => compatible,
   missing: ({ missing_count }) => missing_count > 0,
-  incomplete: isIncomplete,
+  warnings: (template) => template.warnings.length > 0 || isIncomplete(template),
 };
 
 /** One file that a workflow names, however many of its nodes name it. */
@@ -79,31 +79,40 @@ const SORTS: Record<Sort, (a: Template, b: Template) => number> = {
 };
 
 export interface Group {
-  root: string;
+  /** The root's name and the folders below it. */
+  folder: string;
   templates: Template[];
 }
 
+function folderOf({ id }: Template): string {
+  return id.slice(0, Math.max(0, id.lastIndexOf("/")));
+}
+
 /**
- * The templates that fit, by their root; each word of the text has to be in its name or in one of its files. Small roots
+ * The templates that fit, by their folder; each word of the text has to be in its name or in one of its files. Small roots
  * come first: a person's own workflows shall not lie below a library of hundreds.
  */
 export function grouped(all: readonly Template[], { text, filter, sort }: Wanted): Group[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map<string, Template[]>();
-  for (const template of all) {
-    if (!FITS[filter](template) || !words.every((word) => haystack(template).includes(word))) continue;
-    const group = groups.get(template.root);
-    if (group) group.push(template);
-    else groups.set(template.root, [template]);
-  }
   const sizes = new Map<string, number>();
-  for (const { root } of all) sizes.set(root, (sizes.get(root) ?? 0) + 1);
-  return [...groups].sort(([a], [b]) => (sizes.get(a) ?? 0) - (sizes.get(b) ?? 0) || byText(a, b)).map(([root, templates]) => ({ root, templates: templates.sort(SORTS[sort]) }));
+  for (const template of all) {
+    sizes.set(template.root, (sizes.get(template.root) ?? 0) + 1);
+    if (!FITS[filter](template) || !words.every((word) => haystack(template).includes(word))) continue;
+    const folder = folderOf(template);
+    const group = groups.get(folder);
+    if (group) group.push(template);
+    else groups.set(folder, [template]);
+  }
+  const size = ([{ root = "" } = {}]: readonly Partial<Template>[]) => sizes.get(root) ?? 0;
+  return [...groups]
+    .sort(([a, inA], [b, inB]) => size(inA) - size(inB) || byText(a, b))
+    .map(([folder, templates]) => ({ folder, templates: templates.sort(SORTS[sort]) }));
 }
 
 export function counted(all: readonly Template[]): Record<Filter, number> {
   const count = (filter: Filter) => all.filter(FITS[filter]).length;
-  return { all: all.length, ready: count("ready"), missing: count("missing"), incomplete: count("incomplete") };
+  return { all: all.length, ready: count("ready"), missing: count("missing"), warnings: count("warnings") };
 }
 
 /** 1 file, 3 files */

@@ -1,0 +1,94 @@
+import { useEffect, useState, type ReactNode } from "react";
+import { bytes } from "../../format";
+import { DrawerFoot } from "../../parts/Drawer";
+import { Failure } from "../../ui";
+import type { Installable, Installation, PlanFile, TextFile, Wait } from "./asked";
+import { FileList } from "./FileList";
+import { InstallButton } from "./InstallButton";
+import { useFlying } from "./inFlight";
+import { OpenComfyui } from "./OpenComfyui";
+import { Outcome } from "./Outcome";
+import { Planned, sizeOf, Space } from "./Planned";
+import { SaveLock } from "./SaveLock";
+import { missingFiles, needed, type Needed, type Scan } from "./templates";
+import { useInstall } from "./useInstall";
+import { Verdict } from "./Verdict";
+
+interface DetailsProps {
+  of: Scan;
+  how: Installable;
+  lock: (wait: Wait) => Promise<TextFile>;
+  /** The person came to install: the focus goes to the button once there is a plan. */
+  eager?: boolean;
+  onInstalled?: () => void;
+  /** More buttons. */
+  children?: ReactNode;
+}
+
+/** All about one workflow: how it stands, what it needs, where each missing file would come from, and having these. */
+export function Details({ of: scan, how, lock, eager = false, onInstalled, children }: DetailsProps) {
+  const [outcome, setOutcome] = useState<Installation>();
+  const flying = useFlying(outcome);
+  const missing = missingFiles(scan);
+  const waiting = missing.filter((path) => !flying(path));
+  const installing = useInstall({
+    of: how,
+    missing: waiting,
+    onDone: (done) => {
+      setOutcome(done);
+      onInstalled?.();
+    },
+  });
+  const { plan, files, volumes, choices, choose, todo } = installing;
+  const ready = eager && todo.length > 0;
+  useEffect(() => {
+    if (ready) document.getElementById("install-missing")?.focus({ preventScroll: true });
+  }, [ready]);
+  const planned = (file: Needed) => {
+    const entry = entryOf(file, files);
+    if (!entry) return plan.isFetching ? { size: "", how: <p className="muted">Looking for a source…</p> } : undefined;
+    const choice = choices[entry.path] ?? "";
+    return {
+      size: sizeText(entry, choice),
+      how: <Planned file={entry} choice={choice} onChoose={(value) => choose(entry.path, value)} />,
+    };
+  };
+  return (
+    <>
+      <Verdict of={scan} coming={missing.length - waiting.length} />
+      {outcome && !(scan.compatible && outcome.unresolved.length > 0) && <Outcome of={outcome} />}
+      {plan.error && waiting.length > 0 && (
+        <Failure onRetry={() => void plan.refetch()}>{`How to get these files could not be found out: ${plan.error.message}`}</Failure>
+      )}
+      <FileList files={needed(scan.references)} flying={flying} planned={planned} />
+      <Space volumes={volumes} />
+      <DrawerFoot>
+        {children}
+        {scan.compatible && scan.references.length > 0 && <SaveLock lock={lock} />}
+        {scan.compatible && <OpenComfyui />}
+        {waiting.length > 0 && <InstallButton of={installing} />}
+        {missing.length > 0 && waiting.length === 0 && (
+          <a className="button" href="/models?filter=queue">
+            Show the queue
+          </a>
+        )}
+      </DrawerFoot>
+    </>
+  );
+}
+
+/** What the plan says of a file; a name without extension, or of an alias' folder, has another path there. */
+function entryOf({ path, filename, form, active, status }: Needed, files: readonly PlanFile[]): PlanFile | undefined {
+  if (!active || status === "present") return undefined;
+  return (
+    files.find((entry) => entry.path === path || (form === "stem" && entry.path.startsWith(`${path}.`))) ??
+    files.find((entry) => entry.path.endsWith(`/${filename}`))
+  );
+}
+
+function sizeText(entry: PlanFile, choice: string): string {
+  if (!choice && (entry.action === "choose" || entry.action === "none")) return "";
+  const size = sizeOf(entry, choice);
+  if (size === undefined) return "size unknown";
+  return size > 0 ? bytes(size) : "linked";
+}
