@@ -2,14 +2,14 @@ import { act, cleanup, fireEvent, screen, waitFor, within } from "@testing-libra
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Appearance } from "../src/pages/settings/Appearance";
 import { About, Pools } from "../src/pages/settings/About";
-import { Catalog } from "../src/pages/settings/Catalog";
+import { Catalog, inWords } from "../src/pages/settings/Catalog";
 import { Downloads } from "../src/pages/settings/Downloads";
-import { Guidance } from "../src/pages/settings/Guidance";
+import { Featured, Tour } from "../src/pages/settings/Guidance";
 import { Tokens } from "../src/pages/settings/Tokens";
 import { choose, startScheme } from "../src/theme";
 import { gateway, live, page, presets, problem, queue } from "./page";
 
-const token = { id: "t1", user_id: "ana", name: "backup", prefix: "md_abc", scopes: ["read"], created_at: "2026-01-01T00:00:00Z", expired: false };
+const token = { id: "t1", user_id: "ana", name: "backup", prefix: "md_abc", scopes: ["read"], created_at: "2026-01-01T00:00:00Z", last_used_at: "2026-01-02T00:00:00Z", expired: false };
 
 beforeEach(() => {
   HTMLDialogElement.prototype.showModal ??= function show(this: HTMLDialogElement) {
@@ -34,21 +34,39 @@ it("changes the colours at once and remembers them", () => {
 
 describe("featured models", () => {
   it("are switched at once, and back with the server's reason", async () => {
-    let refuse: (response: Response) => void = () => undefined;
-    gateway(({ method }) => (method === "GET" ? Response.json({ show_featured_models: true }) : new Promise((resolve) => (refuse = resolve))));
-    page(<Guidance />);
+    const answers: ((response: Response) => void)[] = [];
+    gateway(({ method }) => (method === "GET" ? Response.json({ show_featured_models: true }) : new Promise((resolve) => answers.push(resolve))));
+    page(<Featured />);
     const box = await screen.findByRole("checkbox", { name: /^Featured models/ });
     fireEvent.click(box);
-    await waitFor(() => expect(box).toHaveProperty("checked", false));
-    await act(async () => refuse(problem(403, "Your token may only read.")));
+    expect(box).toHaveProperty("checked", false);
+    await waitFor(() => expect(answers).toHaveLength(1));
+    await act(async () => answers[0]?.(problem(403, "Your token may only read.")));
     await screen.findByText("Your token may only read.");
-    expect(box).toHaveProperty("checked", true);
+    await waitFor(() => expect(box).toHaveProperty("checked", true));
+  });
+
+  it("stay as they were pressed last, whatever older saves are answered meanwhile", async () => {
+    const answers: ((response: Response) => void)[] = [];
+    gateway(({ method }) => (method === "GET" ? Response.json({ show_featured_models: true }) : new Promise((resolve) => answers.push(resolve))));
+    page(<Featured />);
+    const box = await screen.findByRole("checkbox", { name: /^Featured models/ });
+    const seen: boolean[] = [];
+    const watch = new MutationObserver(() => seen.push((box as HTMLInputElement).checked));
+    for (const _ of [1, 2, 3]) fireEvent.click(box);
+    expect(box).toHaveProperty("checked", false);
+    watch.observe(document.body, { subtree: true, childList: true, attributes: true });
+    for (const [index, show_featured_models] of [false, true, false].entries()) {
+      await waitFor(() => expect(answers).toHaveLength(index + 1));
+      await act(async () => answers[index]?.(Response.json({ show_featured_models })));
+      expect(box).toHaveProperty("checked", false);
+    }
+    expect(seen).not.toContain(true);
   });
 
   it("have their tour again", async () => {
-    gateway(() => Response.json({ show_featured_models: true }));
     localStorage.setItem("modeldeck.tour", JSON.stringify({ hasSeenTour: true, currentStep: -1, isDismissed: true }));
-    page(<Guidance />);
+    page(<Tour />);
     fireEvent.click(await screen.findByRole("button", { name: "Start over" }));
     expect(JSON.parse(localStorage.getItem("modeldeck.tour") ?? "")).toMatchObject({ hasSeenTour: false, isDismissed: false });
   });
@@ -113,6 +131,7 @@ describe("personal tokens", () => {
     expect(requests.find(({ method }) => method === "POST")?.body).toEqual({ name: "backup", scopes: ["read", "operate"], expires_in_days: 30 });
     fireEvent(dialog, new Event("close"));
     await screen.findByText("backup");
+    expect(screen.getByText(/last used/)).toBeTruthy();
     expect(screen.queryByDisplayValue("md_secret")).toBeNull();
   });
 
@@ -137,7 +156,7 @@ describe("personal tokens", () => {
 
 it("reads the catalog again and says what came of it", async () => {
   const entry = { id: "cat_1", type: "catalog", category: "system", status: "completed", title: "Preset catalog refreshed", subtitle: "14 presets", timestamp: "2026-01-01T00:00:00Z", link: "/models" };
-  const requests = gateway(({ method }) => Response.json(method === "POST" ? { status: "refreshed", message: "", total_presets: 15, version: "2.0.0" } : { activities: [entry] }));
+  const requests = gateway(({ method, url }) => url.endsWith("/health") ? problem(503, "Away.") : Response.json(method === "POST" ? { status: "refreshed", message: "", total_presets: 15, version: "2.0.0" } : { activities: [entry] }));
   const { store } = page(<Catalog />);
   act(() => live(store, { presets: { ...presets(), version: "1.0.0", total: 14 } }));
   await screen.findByText("14 presets, version 1.0.0");
@@ -145,6 +164,14 @@ it("reads the catalog again and says what came of it", async () => {
   fireEvent.click(screen.getByRole("button", { name: "Refresh now" }));
   await screen.findByText("15 presets of version 2.0.0.");
   expect(requests.some(({ url }) => url === "/api/v1/presets/refresh")).toBe(true);
+});
+
+it("tells how often the catalog is read by itself, and where that is decided", async () => {
+  gateway(({ url }) => Response.json(url.endsWith("/health") ? { status: "ready", epoch: "e", seq: 1, services: { catalog: { ok: true, detail: { presets_refresh_s: 21_600 } } } } : { activities: [] }));
+  page(<Catalog />);
+  await screen.findByText("Read again by itself every 6 hours");
+  expect(screen.getByText("MODELDECK_PRESETS_REFRESH_S")).toBeTruthy();
+  expect([3600, 5400, 45].map(inWords)).toEqual(["hour", "90 minutes", "45 seconds"]);
 });
 
 it("tells which pools there are, and which service is not well and why", async () => {

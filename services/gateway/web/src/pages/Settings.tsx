@@ -3,26 +3,34 @@ import { About, Pools } from "./settings/About";
 import { Appearance } from "./settings/Appearance";
 import { Catalog } from "./settings/Catalog";
 import { Downloads } from "./settings/Downloads";
-import { Guidance } from "./settings/Guidance";
+import { Featured, Tour } from "./settings/Guidance";
+import { For } from "./settings/parts";
 import { Tokens } from "./settings/Tokens";
 import "./settings/settings.css";
 
-/** What a person can choose: for this browser, for himself everywhere, and for the pool. */
+/** What a person can choose, by whom it concerns: this browser, himself everywhere, everybody. */
 export default function Settings() {
   return (
     <>
-      <PageHead title="Settings" about="For this browser, for you, and for the pool that you see." />
+      <PageHead title="Settings" about="What you choose here, and for whom it holds." />
       <div className="settings">
         <div>
-          <Appearance />
-          <Guidance />
-          <Downloads />
-          <Catalog />
+          <For whom="browser">
+            <Appearance />
+            <Tour />
+          </For>
+          <For whom="everybody">
+            <Downloads />
+            <Catalog />
+            <Pools />
+            <About />
+          </For>
         </div>
         <div>
-          <Tokens />
-          <Pools />
-          <About />
+          <For whom="you">
+            <Featured />
+            <Tokens />
+          </For>
         </div>
       </div>
     </>

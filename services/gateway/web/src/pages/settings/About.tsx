@@ -17,14 +17,15 @@ interface Detail {
   model_files?: number;
   templates?: number;
   hashing?: { waiting?: number };
+  presets_refresh_s?: number;
 }
 
-interface Service {
+export interface Service {
   ok?: boolean;
   detail?: Detail;
 }
 
-function useHealth() {
+export function useHealth() {
   return useQuery({ queryKey: ["health"], queryFn: () => answer(api.GET("/api/v1/system/health")), retry: 1, staleTime: 5_000 });
 }
 

@@ -5,6 +5,7 @@ import { useLive, useNow, useTopic } from "../../api/useLive";
 import { ago, count } from "../../format";
 import { sourceOf, State } from "../../state";
 import { Button, Section } from "../../ui";
+import { useHealth, type Service } from "./About";
 
 /** Where the presets come from: when they were read last, and reading them now. */
 export function Catalog() {
@@ -36,12 +37,13 @@ export function Catalog() {
       <div className="setting">
         <p>
           {presets ? `${count(presets.total ?? Object.keys(presets.presets).length)} presets${presets.version ? `, version ${presets.version}` : ""}` : "Presets"}
-          <small>The catalog is read again by itself, and now if you want. Running downloads are not touched.</small>
+          <small>Running downloads are not touched by a refresh.</small>
         </p>
         <Button icon="refresh" busy={pending} disabled={pending} onClick={refresh}>
           Refresh now
         </Button>
       </div>
+      <Schedule />
       <State of={sourceOf(last)} what="the last refresh" lines={1}>
         {(entry) => (
           <p className="muted small">
@@ -61,4 +63,28 @@ export function Catalog() {
       </State>
     </Section>
   );
+}
+
+/** How often that happens by itself: decided where the product is started, so it is only told here. */
+function Schedule() {
+  const health = useHealth();
+  const every = (health.data?.services["catalog"] as Service | undefined)?.detail?.presets_refresh_s;
+  if (every === undefined) return null;
+  return (
+    <div className="setting">
+      <p>
+        {every === 0 ? "Never read again by itself" : `Read again by itself every ${inWords(every)}`}
+        <small>
+          Set where Modeldeck is started, by <code>MODELDECK_PRESETS_REFRESH_S</code>; it cannot be changed on this page.
+        </small>
+      </p>
+    </div>
+  );
+}
+
+/** 6 hours, 90 minutes, 45 seconds */
+export function inWords(seconds: number): string {
+  const [size, unit] = seconds % 3600 === 0 ? [3600, "hour"] : seconds % 60 === 0 ? [60, "minute"] : [1, "second"];
+  const many = seconds / size;
+  return many === 1 ? unit : `${count(many)} ${unit}s`;
 }

@@ -7,7 +7,7 @@ import { useLiveContext } from "../../api/useLive";
 import { bytes } from "../../format";
 import { State, useTopicSource } from "../../state";
 import { Section } from "../../ui";
-import { Option, Refusal } from "./parts";
+import { Refusal, Switch, useWanted } from "./parts";
 
 const MB = 1_000_000;
 
@@ -41,14 +41,14 @@ export function Downloads() {
   return (
     <Section id="download-settings" title="Downloads" at={queue.at}>
       <State of={queue} what="the download settings" lines={3}>
-        {(now) => <Fields now={now} onChange={(change) => save.mutate(change)} />}
+        {(now) => <Fields now={now} onSave={(change) => save.mutateAsync(change)} />}
       </State>
       <Refusal error={save.error} />
     </Section>
   );
 }
 
-function Fields({ now, onChange }: { now: QueueTopic; onChange: (change: Change) => void }) {
+function Fields({ now, onSave }: { now: QueueTopic; onSave: (change: Change) => Promise<unknown> }) {
   const limit = now.bandwidth_limit_bps ?? undefined;
   return (
     <>
@@ -61,7 +61,7 @@ function Fields({ now, onChange }: { now: QueueTopic; onChange: (change: Change)
         max={64}
         step={1}
         required
-        onSave={(text) => onChange({ max_concurrent: Number(text) })}
+        onSave={(text) => onSave({ max_concurrent: Number(text) })}
       />
       <Field
         label="Bandwidth"
@@ -70,12 +70,11 @@ function Fields({ now, onChange }: { now: QueueTopic; onChange: (change: Change)
         value={limit ? `${limit / MB}` : ""}
         min={0.001}
         step="any"
-        onSave={(text) => onChange({ bandwidth_limit: text === "" ? null : Math.round(Number(text) * MB) })}
+        onSave={(text) => onSave({ bandwidth_limit: text === "" ? null : Math.round(Number(text) * MB) })}
       />
-      <Option
-        type="checkbox"
+      <Switch
         checked={now.paused}
-        onChange={(paused) => onChange({ paused })}
+        onSave={(paused) => onSave({ paused })}
         label="Pause the whole queue"
         about="Running downloads stop and keep what they have; nothing new begins."
       />
@@ -93,20 +92,21 @@ interface FieldProps {
   max?: number;
   step: number | "any";
   required?: boolean;
-  onSave: (text: string) => void;
+  onSave: (text: string) => Promise<unknown>;
 }
 
 /** A number that is saved by Enter or its button; until then, what others change does not overwrite what is typed. */
 function Field({ label, about, unit, value, onSave, ...limits }: FieldProps) {
   const [typed, setTyped] = useState<string>();
+  const [shown, save] = useWanted(value, onSave);
   const id = useId();
-  const changed = typed !== undefined && typed !== value;
+  const changed = typed !== undefined && typed !== shown;
   return (
     <form
       className="setting"
       onSubmit={(event) => {
         event.preventDefault();
-        if (changed) onSave(typed);
+        if (changed) save(typed);
         setTyped(undefined);
       }}
     >
@@ -115,7 +115,7 @@ function Field({ label, about, unit, value, onSave, ...limits }: FieldProps) {
         <small>{about}</small>
       </label>
       <span className="amount">
-        <input id={id} type="number" inputMode="decimal" value={typed ?? value} onChange={(event) => setTyped(event.target.value)} {...limits} />
+        <input id={id} type="number" inputMode="decimal" value={typed ?? shown} onChange={(event) => setTyped(event.target.value)} {...limits} />
         <span className="muted">{unit}</span>
         <button type="submit" className="button" disabled={!changed} aria-label={`Save ${label.toLowerCase()}`}>
           Save

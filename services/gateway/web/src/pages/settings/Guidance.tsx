@@ -6,55 +6,51 @@ import { sourceOf, State } from "../../state";
 import { notify } from "../../toasts";
 import { Button, Section } from "../../ui";
 import { resetTour } from "../models/tour";
-import { Option, Refusal } from "./parts";
+import { Refusal, Switch } from "./parts";
 
 type Shown = components["schemas"]["UserSettingsShown"];
 
 /** The Models page reads the same settings under this key. */
 const KEY = ["user", "settings"] as const;
 
-/** What the Models page shows to find one's way. */
-export function Guidance() {
+/** Whether the Models page shows what is worth a look. */
+export function Featured() {
   const queries = useQueryClient();
   const { connection } = useLiveContext();
-  const settings = useQuery({ queryKey: KEY, queryFn: () => answer(api.GET("/api/v1/user/settings")), retry: 1, refetchOnWindowFocus: "always" });
+  const settings = useQuery({ queryKey: KEY, queryFn: () => answer(api.GET("/api/v1/user/settings")), retry: 1 });
   const save = useMutation({
     mutationFn: (show_featured_models: boolean) => answer(api.PUT("/api/v1/user/settings", { body: { show_featured_models } })),
-    onMutate: async (show_featured_models) => {
-      await queries.cancelQueries({ queryKey: KEY });
-      const before = queries.getQueryData<Shown>(KEY);
-      if (before) queries.setQueryData<Shown>(KEY, { ...before, show_featured_models });
-      return before;
-    },
     onSuccess: (stored) => queries.setQueryData<Shown>(KEY, stored),
-    onError: (error, _, before) => {
-      queries.setQueryData(KEY, before);
+    onError: (error) => {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 401) connection.retry();
     },
+    scope: { id: "settings" },
     networkMode: "always",
   });
+  return (
+    <Section id="featured-setting" title="Models page" at={settings.dataUpdatedAt || undefined}>
+      <State of={sourceOf(settings)} what="your settings" lines={1}>
+        {({ show_featured_models }) => (
+          <Switch checked={show_featured_models} onSave={(checked) => save.mutateAsync(checked)} label="Featured models" about="A row of models worth a look, above the presets." />
+        )}
+      </State>
+      <Refusal error={save.error} />
+    </Section>
+  );
+}
+
+/** The way through the Models page, once more. */
+export function Tour() {
   const again = () => {
     resetTour();
     notify({ type: "success", title: "The tour begins again", message: "It is offered when you next open the Models page." });
   };
   return (
-    <Section id="guidance" title="Guidance" at={settings.dataUpdatedAt || undefined}>
-      <State of={sourceOf(settings)} what="your settings" lines={1}>
-        {({ show_featured_models }) => (
-          <Option
-            type="checkbox"
-            checked={show_featured_models}
-            onChange={(checked) => save.mutate(checked)}
-            label="Featured models"
-            about="Shown on the Models page, for you in every browser."
-          />
-        )}
-      </State>
-      <Refusal error={save.error} />
+    <Section id="tour" title="Tour of the Models page">
       <div className="setting">
         <p>
-          Tour of the Models page <small>Four stops. Begins again in this browser.</small>
+          Four stops <small>Where models are kept, how to find one, and how to get one.</small>
         </p>
         <Button icon="reset" onClick={again}>
           Start over

@@ -68,7 +68,7 @@ export function Tokens() {
                     </span>
                   </div>
                   <p className="muted small">
-                    {[token.scopes.join(", "), `made ${ago(token.created_at, now)}`, expiry(token)].join(" · ")}
+                    {[token.scopes.join(", "), `made ${ago(token.created_at, now)}`, token.last_used_at && `last used ${ago(token.last_used_at, now)}`, expiry(token)].filter(Boolean).join(" · ")}
                   </p>
                 </li>
               ))}
