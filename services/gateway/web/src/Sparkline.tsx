@@ -4,15 +4,21 @@ export interface Sample {
   value: number | undefined;
 }
 
-/** The curve fills its width once there is an hour of it; at first it spans three minutes. */
-const SPANS_MS = [180_000, 3_600_000] as const;
+const HOUR_MS = 3_600_000;
+/** So much is shown at least: of less, the noise of two readings would look like a trend. */
+export const LEAST_MS = 60_000;
 const GAP_MS = 60_000;
 const POINTS = 120;
 const [WIDTH, HEIGHT] = [120, 32];
 
-/** Lines and areas of an hour's samples on a 120 x 32 grid; a pause of more than a minute is a gap. */
+/** What the samples cover up to `now`, at most an hour. */
+export function spanOf(samples: readonly { at: number }[], now: number): number {
+  return Math.min(HOUR_MS, now - (samples[0]?.at ?? now));
+}
+
+/** Lines and areas of the samples over the whole width of a 120 x 32 grid; a pause of more than a minute is a gap. */
 export function curves(samples: readonly Sample[], now: number): { line: string; area: string } {
-  const span = Math.min(SPANS_MS[1], Math.max(SPANS_MS[0], now - (samples[0]?.at ?? now)));
+  const span = Math.max(1, spanOf(samples, now));
   const step = Math.max(1, Math.ceil(samples.length / POINTS));
   let [line, area] = ["", ""];
   let run: [x: number, y: number][] = [];
@@ -37,17 +43,26 @@ export function curves(samples: readonly Sample[], now: number): { line: string;
   return { line, area };
 }
 
-/** The last hour as a small curve; its range is said in words. */
+/** What is known of the last hour as a small curve; its range and length are said in words. */
 export function Sparkline({ samples, label }: { samples: readonly Sample[]; label: string }) {
   const values = samples.flatMap(({ value }) => (value === undefined ? [] : [value]));
   const last = samples.at(-1);
-  if (!last || values.length < 2) return <div className="spark" />;
+  if (!last || values.length < 2 || spanOf(samples, last.at) < LEAST_MS) return <div className="spark" />;
   const { line, area } = curves(samples, last.at);
   const range = `${Math.floor(Math.min(...values))}% to ${Math.floor(Math.max(...values))}%`;
+  const said = `${label} in the last ${minutes(spanOf(samples, last.at))}: ${range}`;
   return (
-    <svg className="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${label} in the last hour: ${range}`}>
+    <svg className="spark" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={said}>
+      <title>{said}</title>
       <path className="area" d={area} />
       <path className="curve" d={line} />
     </svg>
   );
+}
+
+/** hour, 4 minutes, minute */
+export function minutes(ms: number): string {
+  const count = Math.round(ms / 60_000);
+  if (count >= 60) return "hour";
+  return count < 2 ? "minute" : `${count} minutes`;
 }

@@ -1,6 +1,7 @@
 /** Strokes on a 20 x 20 grid. */
 const PATHS = {
   activity: "M2 10h4l2.5-6 4 12 2.5-6h3",
+  audio: "M7 15V4.5l9-2V13M7 15a2.2 2.2 0 11-4.4 0A2.2 2.2 0 017 15zM16 13a2.2 2.2 0 11-4.4 0 2.2 2.2 0 014.4 0z",
   arrowLeft: "M16 10H4m5-5l-5 5 5 5",
   arrowRight: "M4 10h12m-5-5l5 5-5 5",
   chat: "M3 4.5h14v9H9l-4 3v-3H3z",
@@ -52,6 +53,7 @@ const PATHS = {
   training: "M3 16.5h14M4.5 13l4-4.5 3 2.5 4.5-6M13 5h3v3",
   trash: "M3.5 5.5h13M8 5.5v-2h4v2M5 5.5l.8 11h8.4l.8-11M8.3 8.5v5M11.7 8.5v5",
   user: "M10 3a3.5 3.5 0 100 7 3.5 3.5 0 000-7zM3.5 17c.8-3 3.4-4.5 6.5-4.5s5.7 1.5 6.5 4.5",
+  video: "M2.5 5h10v10h-10zM12.5 9l5-3v8l-5-3z",
   warning: "M10 3l7.5 13.5h-15zM10 8.2v3.6M10 14.2v.2",
   wider: "M8 10H2.5M5 7.5L2.5 10 5 12.5M12 10h5.5M15 7.5l2.5 2.5-2.5 2.5",
   workflows: "M2.5 3.5h5v4h-5zM12.5 3.5h5v4h-5zM7.5 12.5h5v4h-5zM7.5 5.5h5M5 7.5v3h10v-3M10 10.5v2",

@@ -2,9 +2,10 @@ import { act, cleanup, fireEvent, screen, waitFor, within } from "@testing-libra
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { arranged, moved, placed, resized, toSave, without, type Known, type Saved } from "../src/board/layout";
 import { widgets } from "../src/board/registry";
+import { later } from "../src/board/useBoard";
 import Home from "../src/pages/Home";
 import { dismiss } from "../src/toasts";
-import { gateway, live, page, presets, problem, queue, resources } from "./page";
+import { gateway, live, page, preset, presets, problem, queue, resources } from "./page";
 
 const known: Known[] = ["a", "b", "c"].map((widget, order) => ({ widget, order, w: 2, h: 1 }));
 const names = (list: readonly { widget: string }[]) => list.map(({ widget }) => widget);
@@ -71,6 +72,8 @@ describe("the registry", () => {
   });
 });
 
+const FIGURES = { totalGenerations: 0, modelsInstalled: 0, storageUsed: "1 GB", activeWorkflows: 0, model_files: 1, storage_used_bytes: 1e9, absent: [] };
+
 describe("the home page", () => {
   let board: Record<string, unknown>;
   let refuse: boolean;
@@ -115,9 +118,10 @@ describe("the home page", () => {
 
   async function arrange() {
     const { store } = page(<Home />);
-    act(() => live(store, { queue: queue(), presets: presets(), resources: resources() }));
+    act(() => live(store, { queue: queue(), presets: presets(), resources: resources(), stats: FIGURES }));
     fireEvent.click(await screen.findByRole("button", { name: "Arrange" }));
     await screen.findByRole("button", { name: "Done" });
+    return store;
   }
 
   it("moves by a button, says so, keeps the focus and saves", async () => {
@@ -155,10 +159,60 @@ describe("the home page", () => {
     await waitFor(() => expect(order()[0]).toBe("stats"));
   });
 
+  it("follows what another browser of the same person saves, and only that", async () => {
+    const { store } = page(<Home />);
+    const elsewhere = (more: object) => ({ user_id: "local", settings: {}, dashboard: { ...board, updated_at: "2026-01-01T00:00:02Z", ...more } });
+    act(() => live(store, { queue: queue(), presets: presets(), stats: FIGURES }));
+    await waitFor(() => expect(order()[0]).toBe("stats"));
+    act(() => live(store, { user: elsewhere({ is_default: false, layout: [{ widget: "disk-health", x: 0, y: 0, w: 1, h: 2 }] }) }));
+    await waitFor(() => expect(order()).toEqual(["disk-health"]));
+  });
+
+  it("shows its own change until the server has it, whatever the stream brings meanwhile", async () => {
+    const store = await arrange();
+    act(() => live(store, { user: { user_id: "local", settings: {}, dashboard: { ...board, updated_at: "2026-01-01T00:00:02Z" } } }));
+    let answer: (response: Response) => void = () => undefined;
+    gateway(() => new Promise((resolve) => (answer = resolve)));
+    fireEvent.click(screen.getByRole("button", { name: "Hide: At a glance" }));
+    await waitFor(() => expect(order()[0]).toBe("disk-health"));
+    act(() => live(store, { user: { user_id: "local", settings: {}, dashboard: { ...board, updated_at: "2026-01-01T00:00:03Z" } } }));
+    expect(order()[0]).toBe("disk-health");
+    const saved = { ...board, is_default: false, updated_at: "2026-01-01T00:00:04Z", layout: [{ widget: "disk-health", x: 0, y: 0, w: 1, h: 2 }] };
+    answer(Response.json(saved));
+    act(() => live(store, { user: { user_id: "local", settings: {}, dashboard: saved } }));
+    await waitFor(() => expect(order()[0]).toBe("disk-health"));
+    expect(later({ ...saved, updated_at: "2026-01-01T00:00:09Z" } as never, { ...saved, user_id: "other" } as never)?.user_id).toBe("other");
+  });
+
+  it("says what to do first where nothing is there, until that is hidden or done", async () => {
+    const puts: unknown[] = [];
+    gateway(({ method, url, body: sent }) => {
+      if (method === "PUT" && url === "/api/v1/user/settings") puts.push(sent);
+      return Response.json(url === "/api/v1/user/dashboard" ? board : { activities: [], hosts: {} });
+    });
+    const { store } = page(<Home />);
+    const user = (settings: object) => ({ user: { user_id: "local", settings, dashboard: board } });
+    act(() => live(store, { queue: queue(), presets: presets(preset("x")), stats: { ...FIGURES, model_files: 0 }, ...user({}) }));
+    const steps = await screen.findByRole("region", { name: /first steps/ });
+    expect(within(steps).getAllByRole("listitem")).toHaveLength(3);
+    expect(within(steps).getByRole("link", { name: "Browse models" }).getAttribute("href")).toBe("/models");
+    act(() => live(store, { presets: presets(preset("x", { installed: true, status: "installed" })) }));
+    await within(steps).findByText("Done");
+    fireEvent.click(within(steps).getByRole("button", { name: "Hide this" }));
+    await waitFor(() => expect(puts).toEqual([{ first_steps_hidden: true }]));
+    act(() => live(store, user({ first_steps_hidden: true })));
+    await waitFor(() => expect(screen.queryByRole("region", { name: /first steps/ })).toBeNull());
+  });
+
+  it("has no first steps where something is there", async () => {
+    await arrange();
+    expect(screen.queryByRole("region", { name: /first steps/ })).toBeNull();
+  });
+
   it("shows one widget's failure in its place only", async () => {
     vi.spyOn(console, "error").mockImplementation(() => undefined);
     const { store } = page(<Home />);
-    act(() => live(store, { queue: queue(), stats: { absent: null }, "disk-health": { status: "absent", disks: [] } }));
+    act(() => live(store, { queue: queue(), presets: presets(), stats: { model_files: 1, absent: null }, "disk-health": { status: "absent", disks: [] } }));
     const broken = await screen.findByRole("region", { name: "At a glance" });
     await within(broken).findByText(/could not be shown/);
     expect(screen.getByText("No host has reported its disks yet.")).toBeTruthy();

@@ -5,7 +5,7 @@ import activity, { merged } from "../src/widgets/activity";
 import downloads from "../src/widgets/downloads";
 import ended from "../src/widgets/ended";
 import { cardOf, whatChanged } from "../src/presets/PresetCard";
-import Presets, { search } from "../src/presets/PresetList";
+import Presets, { handful } from "../src/presets/PresetList";
 import diskHealth, { arc } from "../src/widgets/disk";
 import overview from "../src/widgets/overview";
 import projects from "../src/widgets/projects";
@@ -13,8 +13,9 @@ import recentModels, { recent } from "../src/widgets/recent";
 import stats from "../src/widgets/stats";
 import status from "../src/widgets/status";
 import system from "../src/widgets/system";
-import tasks, { inOrder } from "../src/widgets/tasks";
-import { curves } from "../src/Sparkline";
+import tasks, { hostOf, inOrder } from "../src/widgets/tasks";
+import { Days } from "../src/Days";
+import { curves, minutes, Sparkline } from "../src/Sparkline";
 import { compact, count } from "../src/format";
 import { dismiss } from "../src/toasts";
 import { gateway, live, page, preset, presets, problem, queue, resources } from "./page";
@@ -101,6 +102,15 @@ describe("download queue", () => {
     await waitFor(() => expect(names()).toEqual(["Model c", "Model a", "Model b"]));
     await waitFor(() => expect(requests).toHaveLength(1));
     expect(requests[0]).toMatchObject({ method: "POST", url: "/api/v1/downloads/c/move", body: { position: 1 } });
+  });
+
+  it("shows the first of many that wait, and leads to the rest", async () => {
+    const { store } = page(<Downloads />);
+    const many = Array.from({ length: 12 }, (_, index) => waiting(`${index}`, index + 1));
+    live(store, { queue: queue({ queue: Object.fromEntries(many.map((item) => [item.download_id, item])) }) });
+    await screen.findByText("Waiting (12)");
+    expect(screen.getAllByRole("heading", { level: 4 })).toHaveLength(4);
+    expect(screen.getByRole("link", { name: "And 8 more" }).getAttribute("href")).toBe("/models?status=queue");
   });
 
   it("pauses at once, and takes it back with the server's reason", async () => {
@@ -265,19 +275,31 @@ describe("presets", () => {
     await waitFor(() => expect(requests[0]?.url).toBe("/api/v1/presets/a/retry?force=true"));
   });
 
-  it("filters by words, category and status", () => {
-    const query = { text: "", category: "", status: "all" as const };
-    expect(search(all.presets, { ...query, text: "PRESET fp8" })).toEqual(["b"]);
-    expect(search(all.presets, { ...query, category: "Video" })).toEqual(["a", "b"]);
-    expect(search(all.presets, { ...query, status: "progress" })).toEqual(["c", "d", "e"]);
+  it("are a handful: what wants somebody, then the smallest that can be installed, then what is there", () => {
+    const sizes = [9, 3, 5, 7, 1].map((gb, index) => preset(`s${index}`, { size_bytes: gb * 1e9 }));
+    const some = presets(preset("in", { installed: true, status: "installed" }), ...sizes, preset("broken", { status: "failed" }), preset("unknown", { size_bytes: null }));
+    expect(handful(some.presets)).toEqual(["broken", "s4", "s1", "s2", "s3", "s0"]);
+    expect(handful(all.presets).slice(-2)).toEqual(["b", "a"]);
   });
 
-  it("says so when nothing fits, and clears", async () => {
+  it("keep their places while one is installed, and lead to all of them", async () => {
     const { store } = page(<Presets />);
-    live(store, { presets: all });
-    fireEvent.change(await screen.findByRole("searchbox"), { target: { value: "nothing like it" } });
-    fireEvent.click(await screen.findByRole("button", { name: "Clear filters" }));
-    await screen.findByText("Preset a");
+    const many = Array.from({ length: 8 }, (_, index) => preset(`p${index}`, { size_bytes: (index + 1) * 1e9 }));
+    const shown = () => [...document.querySelectorAll<HTMLElement>("[data-preset]")].map(({ dataset }) => dataset["preset"]);
+    live(store, { presets: presets(...many) });
+    await screen.findByText("Preset p0");
+    const before = shown();
+    expect(before).toHaveLength(6);
+    live(store, { presets: presets(preset("p0", { installed: true, status: "installed" }), ...many.slice(1)) });
+    await waitFor(() => expect(card("p0").querySelector(".badge")?.textContent).toBe("Installed"));
+    expect(shown()).toEqual(before);
+    expect(screen.getByRole("link", { name: "View all 8 presets" }).getAttribute("href")).toBe("/models");
+  });
+
+  it("say what to do when the catalog is empty", async () => {
+    const { store } = page(<Presets />);
+    live(store, { presets: presets() });
+    await screen.findByText(/The catalog has no presets yet/);
   });
 
   it("is loading, then in error, never empty, while there is no answer", async () => {
@@ -376,7 +398,7 @@ describe("activity", () => {
     gateway(() => Response.json({ activities: [{ ...entry("1", 1), link: "javascript:alert(1)" }, { ...entry("2", 2), link: "//evil" }] }));
     page(<Activity />);
     await screen.findByText("Entry 1");
-    expect(screen.queryByRole("link")).toBeNull();
+    expect(document.querySelector(".feed a")).toBeNull();
   });
 
   it("shows an error with its reason, not an empty list", async () => {
@@ -418,7 +440,9 @@ describe("numbers", () => {
   it("are six for the workspace, with their sub-counts", async () => {
     const { store } = page(<overview.component />);
     live(store, { overview: silent });
-    await waitFor(() => expect(screen.getAllByText("no source yet")).toHaveLength(6));
+    await screen.findByText("No chats, trainings or datasets yet");
+    live(store, { overview: { ...silent, absent: silent.absent.filter((name) => name !== "datasets") } });
+    await waitFor(() => expect(screen.getAllByText("no source yet")).toHaveLength(5));
     const statistics = { ...silent.statistics, totalConversations: 2450, totalTrainingJobs: 12, activeTrainingJobs: 2, tokensThisWeek: 1_200_000 };
     live(store, { overview: { ...silent, statistics, absent: [], quickStats: { trainingSuccessRate: 75 } } });
     for (const text of ["2,450", "12", "2 active", "1.2M", "this week", "Trainings that succeed: 75%"]) expect(await screen.findByText(text)).toBeTruthy();
@@ -437,6 +461,35 @@ describe("system status", () => {
     expect((await screen.findByText("18.7 GB of 24.0 GB, high")).className).toContain("warn");
     expect(screen.getByText("disconnected").className).toContain("bad");
     expect(screen.getByText("2 active").className).toContain("ok");
+  });
+
+  it("names the services that are down, and those alone", async () => {
+    const { store } = page(<status.component />);
+    const services = (catalog: boolean) => ({ ...silent, systemStatus: { ...silent.systemStatus, services: { downloader: true, catalog, telemetry: true } } });
+    live(store, { overview: services(true) });
+    expect((await screen.findByText("all running")).className).toContain("ok");
+    live(store, { overview: services(false) });
+    expect((await screen.findByText("down")).className).toContain("bad");
+    expect(screen.getByText("Catalog")).toBeTruthy();
+    expect(screen.queryByText("Downloader")).toBeNull();
+  });
+
+  it("shows a watched ComfyUI, why it is away, and no word of it where none is watched", async () => {
+    const { store } = page(<status.component />);
+    const watching = (comfyui: Record<string, unknown> | undefined) => ({ ...silent, systemStatus: { ...silent.systemStatus, ...(comfyui && { comfyui }) } });
+    live(store, { overview: watching(undefined) });
+    await screen.findByText("Event log");
+    expect(screen.queryByText(/ComfyUI/)).toBeNull();
+    live(store, { overview: watching({ studio: { status: "ok", running: 1, pending: 3, version: "0.3.60" } }) });
+    expect((await screen.findByText("1 running, 3 waiting")).className).toContain("ok");
+    expect(screen.getByText("Version 0.3.60")).toBeTruthy();
+    live(store, { overview: watching({ studio: { status: "away", error: "connection refused" }, lab: { status: "silent" } }) });
+    expect((await screen.findByText("cannot be reached")).className).toContain("bad");
+    expect(screen.getByText("connection refused")).toBeTruthy();
+    expect(screen.getByText("ComfyUI lab")).toBeTruthy();
+    expect(screen.getByText("not heard of").className).toContain("warn");
+    live(store, { overview: watching({ studio: { status: "ok", running: 0, pending: 0 } }) });
+    await screen.findByText("idle");
   });
 });
 
@@ -462,6 +515,24 @@ describe("active tasks", () => {
     expect(screen.getByText(/training · on gpu-2 · by Ana · 1m \ds so far/)).toBeTruthy();
     live(store, { "active-tasks": { tasks: {} } });
     await screen.findByText("No active tasks");
+  });
+});
+
+describe("a worker", () => {
+  it("is known by its host", () => {
+    expect(hostOf("vm-21440-4c2942a1")).toBe("vm");
+    expect(hostOf("gpu-2")).toBe("gpu-2");
+  });
+});
+
+describe("a trend", () => {
+  it("is said in words too, and not drawn of a single day", () => {
+    page(<Days counts={[0, 0, 3, 0, 0, 1, 1200]} label="Messages" />);
+    expect(screen.getByRole("img").getAttribute("aria-label")).toBe("Messages on the last 7 days, today last: 0, 0, 3, 0, 0, 1, 1,200");
+    expect(document.querySelectorAll("rect")).toHaveLength(7);
+    cleanup();
+    page(<Days counts={[0, 0, 0, 0, 0, 0, 5]} label="Messages" />);
+    expect(screen.queryByRole("img")).toBeNull();
   });
 });
 
@@ -537,5 +608,19 @@ describe("the last hour", () => {
     const { line } = curves([at(0, 0), at(0.5, 100), at(10, 50), at(10.5, 50), at(60)], start + 3_600_000);
     expect(line.match(/M/g)).toHaveLength(2);
     expect(line.startsWith("M0.0 31.0L1.0 1.0M")).toBe(true);
+  });
+
+  it("fills its width however short it is, and says how long that was", () => {
+    const start = Date.parse("2026-01-01T00:00:00Z");
+    const samples = [0, 30, 240].map((second) => ({ at: start + second * 1000, value: 50 }));
+    const { line } = curves(samples, start + 240_000);
+    expect(line.startsWith("M0.0 16.0L15.0 16.0")).toBe(true);
+    expect(line.endsWith("120.0 16.0")).toBe(true);
+    page(<Sparkline samples={samples} label="CPU" />);
+    expect(screen.getByRole("img").getAttribute("aria-label")).toBe("CPU in the last 4 minutes: 50% to 50%");
+    cleanup();
+    page(<Sparkline samples={samples.slice(0, 2)} label="CPU" />);
+    expect(screen.queryByRole("img")).toBeNull();
+    expect([59_000, 119_000, 3_600_000].map(minutes)).toEqual(["minute", "2 minutes", "hour"]);
   });
 });

@@ -116,7 +116,7 @@ export default function Arranging({ tiles, isDefault, onArrange, onDraft, onRese
         <span
           className="corner"
           onPointerDown={(event) =>
-            stretch(event, {
+            stretch(event, tile, {
               onMove: (size) => onDraft(resized(start, tile.widget, size)),
               onEnd: (size) => (size ? drop(resized(start, tile.widget, size), `${title} has another size.`) : onDraft(undefined)),
             })

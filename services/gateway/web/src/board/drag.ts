@@ -1,5 +1,5 @@
 import type { PointerEvent as ReactPointerEvent } from "react";
-import { COLUMNS } from "./layout";
+import { COLUMNS, MAX_ROWS } from "./layout";
 
 interface Gesture<T> {
   onMove: (now: T) => void;
@@ -49,17 +49,20 @@ export function dragOver(event: ReactPointerEvent<HTMLElement>, own: string, ges
   );
 }
 
-/** Drag a tile's corner: its size in columns and rows. */
-export function stretch(event: ReactPointerEvent<HTMLElement>, gesture: Gesture<{ w: number; h: number }>): void {
-  const tile = event.currentTarget.closest<HTMLElement>("[data-tile]");
-  const board = tile?.parentElement;
-  if (!tile || !board) return;
-  const { left, top } = tile.getBoundingClientRect();
+/** Drag the corner of a tile of this size: its new one in columns and rows. */
+export function stretch(event: ReactPointerEvent<HTMLElement>, size: { w: number; h: number }, gesture: Gesture<{ w: number; h: number }>): void {
+  const board = event.currentTarget.closest<HTMLElement>("[data-tile]")?.parentElement;
+  if (!board) return;
+  const [left, top] = [event.clientX, event.clientY];
   const style = getComputedStyle(board);
   const gap = parseFloat(style.columnGap);
   const columns = style.gridTemplateColumns.split(" ").length;
   const column = (board.clientWidth + gap) / columns;
   const row = parseFloat(style.getPropertyValue("--row")) + gap;
-  const cells = (length: number, cell: number, most: number) => Math.min(most, Math.max(1, Math.round((length + gap) / cell)));
-  follow(event, ({ clientX, clientY }) => ({ w: cells(clientX - left, column, COLUMNS), h: cells(clientY - top, row, 6) }), gesture);
+  const cells = (before: number, by: number, most: number) => Math.min(most, Math.max(1, before + Math.round(by)));
+  follow(
+    event,
+    ({ clientX, clientY }) => ({ w: cells(size.w, (clientX - left) / column, COLUMNS), h: cells(size.h, (clientY - top) / row, MAX_ROWS) }),
+    gesture,
+  );
 }

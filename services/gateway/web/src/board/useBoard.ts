@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef } from "react";
 import { answer, api, ApiError } from "../api/client";
 import type { components } from "../api/schema";
-import { useLive } from "../api/useLive";
+import { useLive, useTopic } from "../api/useLive";
 import { notify } from "../toasts";
 import { arranged, placed, toSave, type Arranged, type Tile } from "./layout";
 import { known } from "./registry";
@@ -10,15 +10,29 @@ import { known } from "./registry";
 type Dashboard = components["schemas"]["UserDashboard"];
 
 export const DASHBOARD_KEY = ["user", "dashboard"] as const;
+/** Later than every moment: of a board that is shown and not saved yet. */
+const UNSAVED = "9999";
 
-export function useDashboard() {
-  return useQuery({
+/** The board as it was read or saved here, for the moment before the stream brings it and while it is being saved. */
+function useOwnCopy() {
+  const query = useQuery({
     queryKey: DASHBOARD_KEY,
     queryFn: () => answer(api.GET("/api/v1/user/dashboard")),
-    // Another browser of the same person may have arranged it meanwhile.
-    refetchOnWindowFocus: "always",
+    staleTime: Infinity,
     retry: (count, error) => count < 1 && !(error instanceof ApiError && error.status === 401),
   });
+  const live = useLive((state) => state.status.phase === "live");
+  const { isError, refetch } = query;
+  useEffect(() => {
+    if (live && isError) void refetch();
+  }, [live, isError, refetch]);
+  return query;
+}
+
+/** The one that was saved later, whether here or in another browser; at the same moment the one that was `streamed`. */
+export function later(own: Dashboard | undefined, streamed: Dashboard | undefined): Dashboard | undefined {
+  if (!own || !streamed || own.user_id !== streamed.user_id) return streamed ?? own;
+  return (own.updated_at ?? "") > (streamed.updated_at ?? "") ? own : streamed;
 }
 
 /** Widgets in their own order: what is shown while the user's board cannot be read. */
@@ -28,43 +42,30 @@ interface Board {
   /** Undefined until the user's board has come. */
   tiles: readonly Tile[] | undefined;
   isDefault: boolean;
-  /** Shown at once, and taken back with the server's reason when it is refused. */
-  arrange: (tiles: readonly Tile[]) => void;
+  /** Shown at once, and taken back with the server's reason when it is refused; absent while his board is not known. */
+  arrange: ((tiles: readonly Tile[]) => void) | undefined;
   reset: () => void;
 }
 
-/** The user's board: kept on the server, the same in every tab at once. */
+/** The user's board: kept on the server, the same in all his browsers within a moment. */
 export function useBoard(): Board {
-  const query = useDashboard();
-  const live = useLive((state) => state.status.phase === "live");
-  const { isError, refetch } = query;
-  useEffect(() => {
-    if (live && isError) void refetch();
-  }, [live, isError, refetch]);
-  const saving = useSaving();
-  const board = useMemo(() => (query.data ? arranged(query.data, known) : query.isError ? FALLBACK : undefined), [query.data, query.isError]);
+  const { data, isError } = useOwnCopy();
+  const streamed = useTopic("user")?.data.dashboard;
+  const dashboard = later(data, streamed);
+  const saving = useSaving(dashboard);
+  const board = useMemo(() => (dashboard ? arranged(dashboard, known) : isError ? FALLBACK : undefined), [dashboard, isError]);
   return {
     tiles: board?.tiles,
-    isDefault: query.data?.is_default ?? true,
-    arrange: (tiles) => saving({ tiles, foreign: board?.foreign ?? [] }),
+    isDefault: dashboard?.is_default ?? true,
+    arrange: dashboard && ((tiles) => saving({ tiles, foreign: board?.foreign ?? [] })),
     reset: () => saving(undefined),
   };
 }
 
 /** Save an arrangement, or with undefined the default one: one request at a time, the last wish wins. */
-function useSaving(): (wanted: Arranged | undefined) => void {
+function useSaving(shown: Dashboard | undefined): (wanted: Arranged | undefined) => void {
   const queries = useQueryClient();
-  const channel = useRef<BroadcastChannel>(undefined);
   const state = useRef<{ next?: { wanted: Arranged | undefined }; busy: boolean }>({ busy: false });
-  useEffect(() => {
-    const opened = new BroadcastChannel("modeldeck.board");
-    channel.current = opened;
-    opened.onmessage = ({ data }: MessageEvent<Dashboard>) => {
-      const own = queries.getQueryData<Dashboard>(DASHBOARD_KEY);
-      if (!own || own.user_id === data.user_id) queries.setQueryData(DASHBOARD_KEY, data);
-    };
-    return () => opened.close();
-  }, [queries]);
 
   const send = async (confirmed: Dashboard | undefined) => {
     const { current } = state;
@@ -76,7 +77,6 @@ function useSaving(): (wanted: Arranged | undefined) => void {
         last = wanted
           ? await answer(api.PUT("/api/v1/user/dashboard", { body: toSave(wanted, known, last?.widget_settings) }))
           : await answer(api.DELETE("/api/v1/user/dashboard"));
-        channel.current?.postMessage(last);
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         delete current.next;
@@ -88,15 +88,15 @@ function useSaving(): (wanted: Arranged | undefined) => void {
   };
 
   return (wanted) => {
-    const before = queries.getQueryData<Dashboard>(DASHBOARD_KEY);
     state.current.next = { wanted };
-    if (wanted && before) {
+    if (wanted && shown) {
       const layout = placed([...wanted.tiles, ...wanted.foreign]);
-      const { widget_settings } = toSave(wanted, known, before.widget_settings);
-      queries.setQueryData(DASHBOARD_KEY, { ...before, layout, layout_json: layout, widget_settings, is_default: false });
+      const { widget_settings } = toSave(wanted, known, shown.widget_settings);
+      const expected = { ...shown, layout, layout_json: layout, widget_settings, is_default: false, updated_at: UNSAVED };
+      queries.setQueryData(DASHBOARD_KEY, expected);
     }
     if (state.current.busy) return;
     state.current.busy = true;
-    void queries.cancelQueries({ queryKey: DASHBOARD_KEY }).then(() => send(before));
+    void queries.cancelQueries({ queryKey: DASHBOARD_KEY }).then(() => send(shown));
   };
 }

@@ -1,29 +1,44 @@
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Board } from "../board/Board";
 import { useBoard } from "../board/useBoard";
+import { useFresh } from "../board/useFresh";
 import { PageHead } from "../shell/PageHead";
 import { useShortcuts } from "../shell/shortcuts";
 import { Button } from "../ui";
 
+const FirstSteps = lazy(() => import("../board/FirstSteps"));
+const LOADING = <Board tiles={undefined} />;
+
 export default function Home() {
   const { tiles, isDefault, arrange, reset } = useBoard();
-  const [arranging, setArranging] = useState(false);
+  const fresh = useFresh();
+  const [wanted, setArranging] = useState(false);
+  const arranging = wanted && arrange !== undefined;
   useShortcuts([{ keys: "e", does: "Arrange the dashboard", run: () => setArranging(!arranging) }]);
+  // The button that was pressed is gone.
+  const backToHead = () => requestAnimationFrame(() => document.getElementById("arrange")?.focus());
   const done = () => {
     setArranging(false);
-    // The button that was pressed is gone.
-    requestAnimationFrame(() => document.getElementById("arrange")?.focus());
+    backToHead();
   };
   return (
     <>
       <PageHead title="Dashboard" about="Models, downloads and machines at a glance.">
-        {!arranging && tiles && (
+        {!arranging && arrange && (
           <Button id="arrange" icon="layout" onClick={() => setArranging(true)}>
             Arrange
           </Button>
         )}
       </PageHead>
-      <Board tiles={tiles} arranging={arranging ? { isDefault, onArrange: arrange, onReset: reset, onDone: done } : undefined} />
+      {fresh === undefined ? (
+        LOADING
+      ) : (
+        // Together, so that nothing is pushed down.
+        <Suspense fallback={LOADING}>
+          {fresh && !arranging && <FirstSteps onHide={backToHead} />}
+          <Board tiles={tiles} arranging={arranging ? { isDefault, onArrange: arrange, onReset: reset, onDone: done } : undefined} />
+        </Suspense>
+      )}
     </>
   );
 }

@@ -6,9 +6,8 @@ import { Section } from "../ui";
 
 /** Only what this product has: a link that would lead nowhere is left out. */
 const LINKS: readonly [href: string, icon: IconName, title: string, about: string][] = [
-  ["/models", "download", "Add model", "From the catalog, a hub or a URL"],
+  ["/models", "download", "Add model", "Preset, hub or URL"],
   ["/workflows", "workflows", "Check workflows", "See what they still miss"],
-  ["/activity", "activity", "See activity", "Everything that happened"],
 ];
 
 function Actions() {

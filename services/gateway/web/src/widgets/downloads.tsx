@@ -25,6 +25,9 @@ export function inOrder(queue: QueueTopic): { active: ActiveItem[]; waiting: Que
   };
 }
 
+/** So many of those that wait; the queue itself has them all. */
+const WAITING_SHOWN = 4;
+
 function Downloads() {
   const held = useTopic("queue");
   const { run } = useCommand();
@@ -42,14 +45,14 @@ function Downloads() {
       at={held.at}
       actions={
         <>
-        {all && (
-          <a className="button quiet" href={all}>
-            View all<span className="sr"> downloads</span>
-          </a>
-        )}
-        <Button icon={paused ? "play" : "pause"} kind="quiet" onClick={() => run(pauseQueue(!paused))}>
-          {paused ? "Resume all" : "Pause all"}
-        </Button>
+          {all && (
+            <a className="button quiet" href={all}>
+              View all<span className="sr"> downloads</span>
+            </a>
+          )}
+          <Button icon={paused ? "play" : "pause"} kind="quiet" onClick={() => run(pauseQueue(!paused))}>
+            {paused ? "Resume all" : "Pause all"}
+          </Button>
         </>
       }
     >
@@ -65,10 +68,15 @@ function Downloads() {
         <>
           <h3>Waiting ({waiting.length})</h3>
           <ol className="waiting">
-            {waiting.map((item, index) => (
+            {waiting.slice(0, all ? WAITING_SHOWN : undefined).map((item, index) => (
               <Waiting key={item.download_id} item={item} index={index} list={waiting} busy={active.length > 0} onCancel={() => setAsked(item)} />
             ))}
           </ol>
+          {all && waiting.length > WAITING_SHOWN && (
+            <a className="button quiet rest" href={all}>
+              And {waiting.length - WAITING_SHOWN} more
+            </a>
+          )}
         </>
       )}
       <CancelDialog
@@ -231,6 +239,6 @@ export function Waiting({ item, index, list, busy, onCancel, onMoved, handle, ch
 }
 
 export default {
-  id: "download-queue", title: "Download queue", order: 20, w: 2, h: 2, topics: ["queue"], appears: "Shown while something is queued.",
+  id: "download-queue", title: "Download queue", order: 5, w: 4, h: 1, topics: ["queue"], appears: "Shown while something is queued.",
   component: Downloads,
 } satisfies Widget;

@@ -55,6 +55,9 @@ function Ended() {
               </div>
               {item.status !== "completed" && (
                 <div className="buttons">
+                  <a className="button quiet" href={`/activity?download=${encodeURIComponent(item.download_id)}`}>
+                    Story<span className="sr"> of {item.name}</span>
+                  </a>
                   <Button icon="refresh" label={`Retry ${item.name}`} onClick={() => run(retry(item))}>
                     Retry
                   </Button>

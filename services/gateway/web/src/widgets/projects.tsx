@@ -7,6 +7,13 @@ import { Badge, Bar, Section, type Tone } from "../ui";
 const TONES: Record<Topics["project-progress"]["projects"][string]["status_color"], Tone> = { green: "ok", yellow: "warn", red: "bad" };
 const byName = new Intl.Collator().compare;
 
+const NONE = (
+  <>
+    No active projects
+    <small>Programs that publish projects and reviews are followed here.</small>
+  </>
+);
+
 function Projects() {
   const source = useTopicSource("project-progress");
   return (
@@ -14,7 +21,7 @@ function Projects() {
       <State
         of={source}
         what="projects"
-        empty={{ when: ({ projects }) => Object.keys(projects).length === 0, icon: "layout", say: "No active projects" }}
+        empty={{ when: ({ projects }) => Object.keys(projects).length === 0, icon: "layout", say: NONE }}
       >
         {({ projects }) => (
           <ul className="rows">

@@ -4,12 +4,15 @@ import type { Preset, PresetsTopic } from "../api/types";
 import { useNow } from "../api/useLive";
 import type { Widget } from "../board/registry";
 import { ago, bytes } from "../format";
+import { Icon, type IconName } from "../icons";
 import { reachable } from "../pages/paths";
 import { State, useTopicSource } from "../state";
 import { Badge, Button, Section } from "../ui";
 
 const PresetDialog = lazy(() => import("../presets/PresetDialog"));
 const SHOWN = 3;
+
+const KINDS: Record<string, IconName> = { image: "image", video: "video", audio: "audio", llm: "chat" };
 
 /** The installed ones, the newest first; then available ones while there is room (R-130, C-07). */
 export function recent(presets: PresetsTopic["presets"]): Preset[] {
@@ -72,8 +75,8 @@ function Row({ preset, onDetails }: { preset: Preset; onDetails: () => void }) {
   const facts = [size_bytes ? bytes(size_bytes) : download_size, installed && modified_at && ago(modified_at, now)];
   return (
     <li>
-      <span className="letter" title={type} aria-hidden="true">
-        {(type || name).charAt(0).toUpperCase()}
+      <span className="mark">
+        <Icon name={KINDS[type ?? ""] ?? "models"} />
       </span>
       <div className="what">
         <span className="name">{name}</span>

@@ -1,5 +1,6 @@
 import type { Widget } from "../board/registry";
 import { count } from "../format";
+import { Days } from "../Days";
 import type { IconName } from "../icons";
 import { State, useTopicSource } from "../state";
 import { Figure, Section } from "../ui";
@@ -10,18 +11,20 @@ function Stats() {
   return (
     <Section id="stats" title="At a glance" at={source.at}>
       <State of={source} what="the numbers" lines={1}>
-        {({ modelsInstalled, model_files, storageUsed, totalGenerations, activeWorkflows, absent }) => {
+        {({ modelsInstalled, model_files, storageUsed, totalGenerations, activeWorkflows, absent, trends }) => {
           const silent = absent.includes("generations");
-          const figures: [IconName, string, string | undefined, string][] = [
+          const figures: [IconName, string, string | undefined, string, (readonly number[] | undefined)?][] = [
             ["presets", "Models installed", count(modelsInstalled), modelsInstalled === 1 ? "preset" : "presets"],
             ["disk", "Storage used", storageUsed, model_files === 1 ? "1 model file" : `${count(model_files)} model files`],
-            ["image", "Generations", silent ? undefined : count(totalGenerations), "finished"],
+            ["image", "Generations", silent ? undefined : count(totalGenerations), "finished", trends?.generations],
             ["workflows", "Active workflows", silent ? undefined : count(activeWorkflows), "running now"],
           ];
           return (
             <ul className="figures four">
-              {figures.map(([icon, label, value, note]) => (
-                <Figure key={label} icon={icon} label={label} value={value} note={value === undefined ? "no source yet" : note} />
+              {figures.map(([icon, label, value, note, trend]) => (
+                <Figure key={label} icon={icon} label={label} value={value} note={value === undefined ? "no source yet" : note}>
+                  {trend && <Days counts={trend} label={label} />}
+                </Figure>
               ))}
             </ul>
           );

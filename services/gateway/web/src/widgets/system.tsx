@@ -5,7 +5,7 @@ import { useLiveContext, useTopic } from "../api/useLive";
 import type { Widget } from "../board/registry";
 import { bytes, clock } from "../format";
 import { useHistory, type Moment } from "../history";
-import { Sparkline, type Sample } from "../Sparkline";
+import { LEAST_MS, minutes, spanOf, Sparkline, type Sample } from "../Sparkline";
 import { LEVEL_WORDS, level, type THRESHOLDS } from "../thresholds";
 import { Badge, Button, Empty, Section, Waiting } from "../ui";
 
@@ -22,17 +22,21 @@ function System() {
     enabled: false,
     retry: false,
   });
-  const actions = (
-    <Button
-      icon="refresh"
-      kind="quiet"
-      label="Refresh system resources"
-      busy={refresh.isFetching}
-      onClick={() => void refresh.refetch()}
-    />
-  );
   const hosts = Object.entries(held?.data.hosts ?? {});
   const history = useHistory(held?.data);
+  const span = Math.max(0, ...Object.values(history).map((moments) => spanOf(moments, moments.at(-1)?.at ?? 0)));
+  const actions = (
+    <>
+      {span >= LEAST_MS && <small className="muted">{`last ${minutes(span)}`}</small>}
+      <Button
+        icon="refresh"
+        kind="quiet"
+        label="Refresh system resources"
+        busy={refresh.isFetching}
+        onClick={() => void refresh.refetch()}
+      />
+    </>
+  );
   return (
     <Section id="system" title="System resources" at={held?.at} actions={actions}>
       {refresh.error && <p className="reason">{refresh.error.message}</p>}

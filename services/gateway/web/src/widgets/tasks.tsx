@@ -14,6 +14,11 @@ const TONES: Record<string, Tone> = { running: "info", queued: "idle", paused: "
 const RANK: Record<string, number> = { running: 0, paused: 1, queued: 1 };
 const ENDED = 2;
 
+/** A downloader calls itself by its host, its process and a number of its own: people know the host. */
+export function hostOf(worker: string): string {
+  return worker.replace(/-\d+-[0-9a-f]{8}$/, "");
+}
+
 /** What runs, then what waits by its place, then what ended, the newest first. */
 export function inOrder(tasks: Topics["active-tasks"]["tasks"]): Task[] {
   const rank = ({ finished_at, status }: Task) => (finished_at ? ENDED : (RANK[status] ?? 1));
@@ -26,12 +31,19 @@ export function inOrder(tasks: Topics["active-tasks"]["tasks"]): Task[] {
   );
 }
 
+const NONE = (
+  <>
+    No active tasks
+    <small>Downloads, trainings and generations are shown here while they run.</small>
+  </>
+);
+
 function Tasks() {
   const source = useTopicSource("active-tasks");
   const active = Object.values(source.data?.tasks ?? {}).filter(({ status }) => status === "running").length;
   return (
     <Section id="tasks" title="Active tasks" count={active > 0 && `(${active} running)`} at={source.at} scrolls>
-      <State of={source} what="tasks" empty={{ when: ({ tasks }) => Object.keys(tasks).length === 0, icon: "activity", say: "No active tasks" }}>
+      <State of={source} what="tasks" empty={{ when: ({ tasks }) => Object.keys(tasks).length === 0, icon: "activity", say: NONE }}>
         {({ tasks }) => (
           <ul className="rows">
             {inOrder(tasks).map((task) => (
@@ -61,11 +73,11 @@ function Row({ task }: { task: Task }) {
         <Badge tone={TONES[status] ?? "idle"}>{status}</Badge>
         {open && status !== "queued" && progress_pct != null && <strong className="percent">{percent(progress_pct)}</strong>}
       </div>
-      {open && status !== "queued" && <Bar value={progress_pct} label={`Progress of ${title}`} tone={TONES[status] ?? "info"} />}
+      {open && status !== "queued" && progress_pct != null && <Bar value={progress_pct} label={`Progress of ${title}`} tone={TONES[status] ?? "info"} />}
       <p className="muted small">
         {name && `${job_type} · `}
         {queue_position != null && open && `place ${queue_position} · `}
-        {worker_id && `on ${worker_id} · `}
+        {worker_id && `on ${hostOf(worker_id)} · `}
         {submitted_by && `by ${submitted_by} · `}
         <When task={task} />
       </p>
