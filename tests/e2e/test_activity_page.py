@@ -36,7 +36,8 @@ async def test_what_happens_comes_by_itself_and_has_its_story(visitor: Visitor) 
     await _install(visitor)
     done = page.get_by_role("listitem").filter(has_text=NAME).filter(has_text="completed")
     await expect(done).to_be_visible(timeout=30_000)
-    await done.get_by_role("button", name=f"The story of {NAME}").press("Enter")
+    await done.get_by_role("button", name=f"Details of {NAME}").press("Enter")
+    await done.get_by_role("button", name="Story of this download").press("Enter")
     drawer = page.get_by_role("dialog", name=NAME)
     await expect(drawer).to_contain_text("1 attempt")
     await expect(drawer).to_contain_text(re.compile(r"took \d+s · 670 KB fetched · 1 file · from 127\.0\.0\.1:\d+"))
@@ -45,7 +46,7 @@ async def test_what_happens_comes_by_itself_and_has_its_story(visitor: Visitor) 
     assert "download=" in page.url
     await page.keyboard.press("Escape")
     await expect(drawer).to_have_count(0)
-    await expect(done.get_by_role("button", name=f"The story of {NAME}")).to_be_focused()
+    await expect(done.get_by_role("button", name="Story of this download")).to_be_focused()
     assert "download=" not in page.url
 
 
@@ -61,10 +62,14 @@ async def test_the_log_is_filtered_by_kind_project_and_text(visitor: Visitor) ->
     await expect(rows.filter(has_text="Harbour lights")).to_have_count(0)
     await expect(rows.filter(has_text="Too dark")).to_be_visible()
     await page.get_by_role("combobox", name="Kind").select_option("")
-    await page.get_by_role("combobox", name="Project").select_option("")
+    await expect(rows.filter(has_text="The project is blocked").get_by_role("link", name="Winter spot")).to_be_visible()
+    await page.get_by_role("button", name="No filters").press("Enter")
     await page.get_by_role("searchbox", name="Search the log").fill("museum cuda")
     await expect(rows).to_have_count(1)
     await expect(rows).to_contain_text("Museum, lobby")
+    await expect(page).to_have_url(re.compile(r"/activity\?q=museum\+cuda$"))
+    await page.reload()
+    await expect(rows).to_have_count(1)
 
 
 async def test_more_is_loaded_on_scrolling_and_new_entries_wait_for_the_reader(visitor: Visitor) -> None:
@@ -105,19 +110,32 @@ async def test_the_past_is_shown_as_past_and_one_key_leads_back(visitor: Visitor
     past = page.locator(".past")
     await expect(past).to_contain_text("Model files")
     await expect(past).to_contain_text("It was empty.")
-    await expect(page.get_by_role("status").filter(has_text="Past")).to_be_visible()
+    await expect(past).to_contain_text(f"Installed since then: {NAME}.")
+    banner = page.get_by_role("status").filter(has_text="You see how it was")
+    await expect(banner).to_be_visible()
     await expect(page.get_by_role("heading", name="The log then")).to_be_visible()
     assert f"at={first}" in page.url
     await page.reload()
     await expect(past).to_contain_text("Model files")
+    # From event to event, and on by itself.
+    await page.keyboard.press(".")
+    await expect(banner).not_to_contain_text("You see how it was at")
+    await expect(page).not_to_have_url(re.compile(f"at={first}$"))
+    there = page.url
+    await page.keyboard.press("p")
+    await expect(page).not_to_have_url(there)
+    await page.get_by_role("button", name="Stop playing").press("Enter")
     await page.keyboard.press("Escape")
     await expect(past).to_have_count(0)
+    await expect(banner).to_have_count(0)
     assert "at=" not in page.url
     entry = page.locator("#log li").nth(2)
     title = await entry.locator(".name").inner_text()
-    await entry.get_by_role("button", name=re.compile("Look back to")).click()
+    await entry.get_by_role("button", name="Details of").click()
+    await entry.get_by_role("button", name="See everything as it was then").click()
     await expect(past).to_contain_text("Templates ready")
     await expect(page.locator("#log li").first).to_contain_text(title)
+    await expect(banner).to_contain_text(title)
 
 
 async def test_a_moment_that_is_not_there_is_told_in_words(visitor: Visitor) -> None:
@@ -135,7 +153,10 @@ async def test_everybody_can_use_it(visitor: Visitor, scheme: str, width: int) -
     await _open(visitor, "?category=download")
     await expect(page.locator("#log li").first).to_be_visible()
     await _sound(visitor, width)
-    await page.get_by_role("button", name=re.compile("The story of")).first.click()
+    await page.get_by_role("button", name=re.compile("Details of")).first.click()
+    await expect(page.get_by_text("Place in the log")).to_be_visible()
+    await _sound(visitor, width)
+    await page.get_by_role("button", name="Story of this download").click()
     await expect(page.locator(".story li").first).to_be_visible()
     await _sound(visitor, width)
     await page.keyboard.press("Escape")
@@ -154,7 +175,10 @@ async def test_cleared_is_what_was_there_for_this_user(visitor: Visitor) -> None
     await expect(page.locator("#log li").first).to_be_visible()
     await page.get_by_role("button", name="Clear all…").press("Enter")
     await page.get_by_role("dialog").get_by_role("button", name="Clear all").press("Enter")
-    await expect(page.get_by_text("Nothing has happened yet")).to_be_visible()
+    await expect(page.get_by_text("Nothing has happened since you cleared the log.")).to_be_visible()
+    await expect(page.get_by_text("It is hidden for you only.")).to_be_visible()
+    await page.locator("#log").get_by_role("button", name="Show it again").press("Enter")
+    await expect(page.locator("#log li").first).to_be_visible()
 
 
 async def _pause_and_resume(visitor: Visitor) -> None:

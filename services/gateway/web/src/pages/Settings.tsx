@@ -19,19 +19,17 @@ export default function Settings() {
             <Appearance />
             <Tour />
           </For>
-          <For whom="everybody">
-            <Downloads />
-            <Catalog />
-            <Pools />
-            <About />
-          </For>
-        </div>
-        <div>
           <For whom="you">
             <Featured />
             <Tokens />
           </For>
         </div>
+        <For whom="everybody">
+          <Downloads />
+          <Catalog />
+          <Pools />
+          <About />
+        </For>
       </div>
     </>
   );

@@ -1,7 +1,9 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { answer, api } from "../api/client";
+import { retry, useCommand } from "../api/commands";
 import type { components } from "../api/schema";
+import type { EndedItem } from "../api/types";
 import { useTopic } from "../api/useLive";
 import { bytes, clock, duration, fileName, percent } from "../format";
 import { sourceOf, State } from "../state";
@@ -54,7 +56,8 @@ function verb(type: string): string {
 function useQueued(id: string) {
   const queue = useTopic("queue")?.data;
   const active = queue?.active[id];
-  return { active, known: active ?? queue?.queue[id] ?? queue?.completed[id] };
+  const ended = queue?.completed[id];
+  return { active, ended, known: active ?? queue?.queue[id] ?? ended };
 }
 
 function useStory(id: string) {
@@ -79,7 +82,7 @@ function useStory(id: string) {
 
 /** The whole story of one download: its attempts with their hosts, bytes and reasons, and every fact; goes on live. */
 export function DownloadStory({ id, name, onClose }: { id: string; name?: string | undefined; onClose: () => void }) {
-  const { active, known } = useQueued(id);
+  const { active, ended, known } = useQueued(id);
   return (
     <Drawer title={name ?? known?.name ?? "Download"} about="The story of this download" onClose={onClose}>
       {active && (
@@ -91,8 +94,31 @@ export function DownloadStory({ id, name, onClose }: { id: string; name?: string
           <p className="muted">{[active.file?.path && fileName(active.file.path), active.speed, active.eta && `${active.eta} left`].filter(Boolean).join(" · ")}</p>
         </section>
       )}
+      {ended?.status === "failed" && <Failed item={ended} />}
       <Story id={id} />
     </Drawer>
+  );
+}
+
+const BUSY = "The server may be busy or away. Retry in a while: what was fetched is kept, and the download goes on from there.";
+const CHANGED = "The file there is not the one that was asked for. Check the link and its hash, and download it from the right source.";
+const ADVICE: Partial<Record<string, string>> = {
+  stalled: BUSY, closed_early: BUSY, connection_failed: BUSY, tls_failed: BUSY, server_error: BUSY, rate_limited: BUSY,
+  hash_mismatch: CHANGED, size_mismatch: CHANGED, bad_header: CHANGED, html_page: CHANGED,
+};
+
+/** Why it ended without its files, and the way on. */
+function Failed({ item }: { item: EndedItem }) {
+  const { run, pending } = useCommand();
+  const advice = ADVICE[item.error_code ?? ""];
+  return (
+    <section className="story-failed">
+      <p className="reason">{item.error ?? "It failed, and nobody said why."}</p>
+      {advice && <p className="muted">{advice}</p>}
+      <Button icon="refresh" label={`Retry ${item.name}`} busy={pending} onClick={() => run(retry(item))}>
+        Retry
+      </Button>
+    </section>
   );
 }
 
