@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.e2e.visitor import AXE, DIST, Visitor
+from tests.e2e.visitor import AXE, DIST, REPORT_VIOLATIONS, Visitor
 from tests.support.product import Product, running_product
 
 
@@ -40,6 +40,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def visitor(product: Product, browser: Browser) -> AsyncIterator[Visitor]:
     """A person with a fresh browser profile; what the page complains of fails the test."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    await context.add_init_script(REPORT_VIOLATIONS)
     page: Page = await context.new_page()
     visiting = Visitor(product, page)
     yield visiting

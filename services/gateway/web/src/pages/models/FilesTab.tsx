@@ -157,7 +157,7 @@ function Marked({ files, found, onMark, onDelete }: MarkedProps) {
         <span>{files.length === 0 ? "Mark all that are shown" : `${count(files.length)} marked · ${bytes(sizeOf(files))}`}</span>
       </label>
       {files.length === 0 && spare.length > 0 && (
-        <Button label={`Mark ${spare.length === 1 ? "the spare copy" : `${spare.length} spare copies`}: one of each content stays`} onClick={() => onMark(new Set(spare.map(({ path }) => path)))}>
+        <Button onClick={() => onMark(new Set(spare.map(({ path }) => path)))}>
           {`Mark ${spare.length === 1 ? "the spare copy" : `${count(spare.length)} spare copies`} · ${bytes(sizeOf(spare))}`}
         </Button>
       )}
