@@ -1,9 +1,9 @@
 import { useTopic } from "../../api/useLive";
-import { bytes, compact, percent } from "../../format";
+import { bytes, percent } from "../../format";
 import { Icon } from "../../icons";
 import { Badge, Bar, Button } from "../../ui";
 import type { Featured as Model } from "./data";
-import { Tags } from "./RepositoryHead";
+import { RepositoryBadges, Tags } from "./RepositoryHead";
 import { useStart } from "./useStart";
 
 interface FeaturedCardProps {
@@ -17,7 +17,7 @@ interface FeaturedCardProps {
 
 /** A featured model: what it is, what others think of it, and one press to have it. */
 export function FeaturedCard({ model, first, isNew, onLearnMore }: FeaturedCardProps) {
-  const { name, description, tags, repo, size_category, size_bytes, links } = model;
+  const { name, description, tags, repo, size_category, size_bytes, metadata, links } = model;
   const size = [size_category && `Size ${size_category}`, size_bytes && bytes(size_bytes)].filter(Boolean).join(", ");
   return (
     <li className={`featured-card${first ? " first" : ""}`} data-featured={model.id}>
@@ -27,7 +27,6 @@ export function FeaturedCard({ model, first, isNew, onLearnMore }: FeaturedCardP
             {name}
           </button>
         </h3>
-        {isNew ? <Badge tone="info">New</Badge> : first && <Badge tone="info">{counted(model) == null ? "First pick" : "Most wanted"}</Badge>}
         {links["huggingface"] && (
           <a className="icon quiet" href={links["huggingface"]} target="_blank" rel="noreferrer" title="Open on Hugging Face">
             <Icon name="external" />
@@ -35,9 +34,12 @@ export function FeaturedCard({ model, first, isNew, onLearnMore }: FeaturedCardP
           </a>
         )}
       </div>
-      <Trend model={model} />
+      <RepositoryBadges of={{ model_family: metadata.family ?? null, downloads: counted(model) ?? null, likes: metadata.likes ?? null }} today={metadata.downloads_24h != null} />
       <p className="description">{description}</p>
-      <Tags of={tags} most={3} />
+      <div className="featured-tags">
+        {isNew ? <Badge tone="info">New</Badge> : first && <Badge tone="info">{counted(model) == null ? "First pick" : "Most wanted"}</Badge>}
+        <Tags of={tags} most={3} />
+      </div>
       <Action model={model} size={size} onLearnMore={onLearnMore} />
     </li>
   );
@@ -50,32 +52,6 @@ export function counted({ metadata: { downloads, downloads_24h } }: Model): numb
 
 /** One of several files that are one model: it is of no use alone. */
 const PART = /-\d{5}-of-\d{5}\.[^.]+$/;
-
-/** What is counted of it; nothing where nobody counts. */
-function Trend({ model }: { model: Model }) {
-  const { family, downloads_24h, likes } = model.metadata;
-  const wanted = counted(model);
-  return (
-    <p className="repo-badges muted">
-      {family && <span>{family}</span>}
-      {wanted != null && (
-        <span>
-          <Icon name="download" />
-          {compact(wanted)}
-          {downloads_24h != null && " today"}
-          <span className="sr"> downloads</span>
-        </span>
-      )}
-      {likes != null && (
-        <span>
-          <Icon name="heart" />
-          {compact(likes)}
-          <span className="sr"> likes</span>
-        </span>
-      )}
-    </p>
-  );
-}
 
 interface ActionProps {
   model: Model;

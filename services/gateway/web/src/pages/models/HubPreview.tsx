@@ -9,7 +9,7 @@ import { DownloadPlan } from "./DownloadPlan";
 import { Folded, Links } from "./Facts";
 import { RepositoryBadges, Tags } from "./RepositoryHead";
 import { useStart } from "./useStart";
-import { hubPage, partCount, precision, STATUS_NAMES, toDownload, variantName } from "./variants";
+import { hubPage, ordered, partCount, precision, STATUS_NAMES, toDownload, variantName } from "./variants";
 
 interface HubPreviewProps {
   text: string;
@@ -19,11 +19,17 @@ interface HubPreviewProps {
 /** What a hub has under a name or link: the repository, its variants, which one suits this machine, and the way to it. */
 export function HubPreview({ text, onClose }: HubPreviewProps) {
   const preview = usePreview(text);
+  const found = preview.data;
   if (preview.error instanceof ApiError) return <Refusal error={preview.error} onRetry={() => void preview.refetch()} />;
   return (
-    <State of={sourceOf(preview)} what="the repository" lines={6}>
-      {(found) => <Choosing preview={found} onClose={onClose} />}
-    </State>
+    <>
+      <p className="sr" role="status">
+        {found && `${found.repo}: ${found.variants.length} to choose from`}
+      </p>
+      <State of={sourceOf(preview)} what="the repository" lines={6}>
+        {(data) => <Choosing preview={data} onClose={onClose} />}
+      </State>
+    </>
   );
 }
 
@@ -59,7 +65,8 @@ function Refusal({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
 }
 
 function Choosing({ preview, onClose }: { preview: Preview; onClose: () => void }) {
-  const { variants, recommended, selected } = preview;
+  const { recommended, selected } = preview;
+  const variants = useMemo(() => ordered(preview.variants, { column: "size", descending: false }), [preview.variants]);
   const [chosen, setChosen] = useState(() => selected ?? recommended?.filename ?? variants[0]?.filename ?? "");
   const best = variants.find(({ filename }) => filename === recommended?.filename);
   const variant = variants.find(({ filename }) => filename === chosen);
@@ -69,7 +76,7 @@ function Choosing({ preview, onClose }: { preview: Preview; onClose: () => void 
     <>
       <About preview={preview} />
       {best && recommended && <Recommended preview={preview} variant={best} reason={recommended.reason} />}
-      {variants.length === 0 ? <p className="note warn">There is no model file in it.</p> : <Choices preview={preview} chosen={chosen} onChoose={setChosen} />}
+      {variants.length === 0 ? <p className="note warn">There is no model file in it.</p> : <Choices preview={preview} variants={variants} chosen={chosen} onChoose={setChosen} />}
       <DownloadPlan
         key={chosen}
         files={files}
@@ -161,11 +168,13 @@ const MANY = 8;
 
 interface ChoicesProps {
   preview: Preview;
+  /** All of them, in order. */
+  variants: readonly Variant[];
   chosen: string;
   onChoose: (filename: string) => void;
 }
 
-function Choices({ preview: { variants, recommended, left_out }, chosen, onChoose }: ChoicesProps) {
+function Choices({ preview: { recommended, left_out }, variants, chosen, onChoose }: ChoicesProps) {
   const [all, setAll] = useState(false);
   const group = useId();
   const always = [chosen, recommended?.filename];

@@ -7,17 +7,19 @@ interface PagesProps<T> {
   size: number;
   /** What is listed, in the plural: goes into "Pages of …". */
   of: string;
+  /** What the list was chosen and sorted by: another one begins at its first page. */
+  by: unknown;
   children: (shown: readonly T[]) => ReactNode;
 }
 
-/** A list in pages; a list of one page has no buttons. Give it a key by what it lists: another list begins anew. */
-export function Pages<T>({ items, size, of, children }: PagesProps<T>) {
-  const [wanted, setWanted] = useState(0);
+/** A list in pages; a list of one page has no buttons. */
+export function Pages<T>({ items, size, of, by, children }: PagesProps<T>) {
+  const [wanted, setWanted] = useState({ by, page: 0 });
   const top = useRef<HTMLDivElement>(null);
   const total = Math.max(1, Math.ceil(items.length / size));
-  const page = Math.min(wanted, total - 1);
+  const page = wanted.by === by ? Math.min(wanted.page, total - 1) : 0;
   const go = (to: number) => {
-    setWanted(to);
+    setWanted({ by, page: to });
     // The reader goes on at the beginning of the new page; the button keeps the focus.
     const above = top.current?.getBoundingClientRect().top ?? 0;
     if (above < 0) top.current?.scrollIntoView({ block: "start" });

@@ -54,8 +54,8 @@ function grouped(items: readonly Item[]): Group[] {
   return [...groups.values()];
 }
 
-/** Few enough that all can lie open. */
-const FEW = 6;
+/** Few enough that all can lie open: so many rows. */
+const FEW = 30;
 const ON_A_PAGE = 12;
 
 type Expanded = Record<string, boolean>;
@@ -85,7 +85,7 @@ export default function RepositoriesTab({ onDetails, onDownload }: RepositoriesT
     const first = (group: Group): Item => ({ repository: group.repository, variant: group.variants[0] as Variant });
     return found.sort((a, b) => (wanted.descending ? -1 : 1) * compare(first(a), first(b)));
   }, [items, wanted]);
-  const few = groups.length <= FEW;
+  const few = groups.reduce((sum, { variants }) => sum + variants.length, 0) <= FEW;
   return (
     <Section id="repositories" title="Repositories" count={repositories?.length} at={source.at}>
       <State
@@ -110,7 +110,7 @@ export default function RepositoriesTab({ onDetails, onDownload }: RepositoriesT
                 No file fits these filters. <Button onClick={() => setChosen(NOTHING)}>Clear filters</Button>
               </Empty>
             ) : (
-              <Pages key={JSON.stringify(wanted)} items={groups} size={ON_A_PAGE} of="repositories">
+              <Pages by={wanted} items={groups} size={ON_A_PAGE} of="repositories">
                 {(shown) => (
                   <ul className="repos">
                     {shown.map(({ repository, variants }) => {

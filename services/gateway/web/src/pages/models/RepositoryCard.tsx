@@ -32,19 +32,16 @@ export function RepositoryCard({ repository, variants, open, onToggle, onDetails
   return (
     <li className="repo" data-repo={repo}>
       <div className="repo-head">
-        <div className="repo-front">
-          <button type="button" className="repo-toggle" aria-expanded={open} aria-controls={open ? id : undefined} onClick={onToggle}>
-            <Icon name="chevronRight" />
-            <span className="repo-name">
-              <Icon name={local ? "folder" : "models"} />
-              <span className="name" title={name}>
-                {name}
-              </span>
+        <button type="button" className="repo-toggle" aria-expanded={open} aria-controls={open ? id : undefined} onClick={onToggle}>
+          <Icon name="chevronRight" />
+          <span className="repo-name">
+            <Icon name={local ? "folder" : "models"} />
+            <span className="name" title={name}>
+              {name}
             </span>
-            <RepositoryBadges of={metadata}>{presence(repository)}</RepositoryBadges>
-          </button>
-          <Menu label={`More about ${name}`} entries={more} />
-        </div>
+          </span>
+          <RepositoryBadges of={metadata}>{presence(repository)}</RepositoryBadges>
+        </button>
         <div className="repo-quick">
           {!local && (
             <Button icon="info" kind="quiet" label={`Details of ${name}`} onClick={onDetails} />
@@ -55,6 +52,9 @@ export function RepositoryCard({ repository, variants, open, onToggle, onDetails
               <span className="sr">Open {name} on its hub, in a new tab</span>
             </a>
           )}
+        </div>
+        <div className="repo-more">
+          <Menu label={`More about ${name}`} entries={more} />
         </div>
       </div>
       {open && (

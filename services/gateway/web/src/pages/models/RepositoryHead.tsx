@@ -1,15 +1,18 @@
+import type { ReactNode } from "react";
 import { bytes, compact } from "../../format";
 import { Icon } from "../../icons";
 import type { Metadata, Repository } from "./data";
 
 interface BadgesProps {
   of: Pick<Metadata, "likes" | "downloads" | "license" | "model_family">;
+  /** The downloads are those of the last day. */
+  today?: boolean;
   /** What else is said in the same line. */
-  children?: string | false | undefined;
+  children?: ReactNode;
 }
 
 /** What a hub counts of a model, and under which licence it is: the same on cards, in previews and in drawers. */
-export function RepositoryBadges({ of: { likes, downloads, license, model_family }, children }: BadgesProps) {
+export function RepositoryBadges({ of: { likes, downloads, license, model_family }, today = false, children }: BadgesProps) {
   return (
     <span className="repo-badges">
       {model_family && <span>{model_family}</span>}
@@ -24,6 +27,7 @@ export function RepositoryBadges({ of: { likes, downloads, license, model_family
         <span>
           <Icon name="download" />
           {compact(downloads)}
+          {today && " today"}
           <span className="sr"> downloads</span>
         </span>
       )}

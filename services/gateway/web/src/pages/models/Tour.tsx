@@ -99,8 +99,9 @@ function usePlace(selector: string | undefined, tip: React.RefObject<HTMLElement
     };
     const show = () => {
       const element = target();
-      // What is higher than the window is shown from its beginning, with room for the text below.
-      element?.scrollIntoView({ block: element.offsetHeight > innerHeight / 2 ? "start" : "center" });
+      // In the middle if the text has room above or below it there; else from its beginning, the text below.
+      const room = (innerHeight - (element?.offsetHeight ?? 0)) / 2;
+      element?.scrollIntoView({ block: room < (tip.current?.offsetHeight ?? 0) + ROOM_PX ? "start" : "center" });
       measure();
     };
     show();
@@ -119,6 +120,8 @@ function usePlace(selector: string | undefined, tip: React.RefObject<HTMLElement
 }
 
 const SWIPE_PX = 50;
+/** For the gap, the margin and the light around it. */
+const ROOM_PX = 28;
 
 function useSwipe(onSwipe: (direction: 1 | -1) => void) {
   const from = useRef<number>(undefined);

@@ -31,11 +31,11 @@ interface VariantsTableProps {
 
 /** All variants of a repository, those that are here and those that can be had, with what can be done about each (R-190). */
 export function VariantsTable({ repository, variants, name, onInfo }: VariantsTableProps) {
-  const [sorted, setSorted] = useState<Sorted>({ column: "name", descending: false });
+  const [sorted, setSorted] = useState<Sorted>({ column: repository.local ? "name" : "size", descending: false });
   const rows = useMemo(() => ordered(variants, sorted), [variants, sorted]);
   const sort = (column: Column) => setSorted({ column, descending: sorted.column === column && !sorted.descending });
   return (
-    <Pages key={JSON.stringify(sorted)} items={rows} size={ON_A_PAGE} of={`variants of ${name}`}>
+    <Pages by={sorted} items={rows} size={ON_A_PAGE} of={`variants of ${name}`}>
       {(shown) => (
         <div role="table" className="variants" aria-label={`Variants of ${name}`} aria-rowcount={rows.length + 1}>
           <div role="rowgroup">
@@ -69,7 +69,7 @@ interface HeadingProps {
 function Heading({ column, label, sorted, onSort }: HeadingProps) {
   const now = sorted.column === column;
   return (
-    <span role="columnheader" className={column} aria-sort={now ? (sorted.descending ? "descending" : "ascending") : "none"}>
+    <span role="columnheader" className={`column-${column}`} aria-sort={now ? (sorted.descending ? "descending" : "ascending") : "none"}>
       <button type="button" onClick={() => onSort(column)}>
         {label}
         <Icon name={now && sorted.descending ? "chevronDown" : "chevronUp"} />
@@ -130,7 +130,7 @@ function VariantRow({ repository, variant, onInfo }: VariantRowProps) {
         {here && <Button icon="trash" kind="quiet" label={`Delete ${name}`} onClick={() => setDeleting(true)} />}
         {status === "downloading" && <CancelButton variant={variant} name={name} />}
         {status === "available" && !repository.local && (
-          <Button icon="download" kind="primary" busy={starting} disabled={starting} label={`Download ${name}`} onClick={() => start(toDownload(repository, variant), name)}>
+          <Button icon="download" busy={starting} disabled={starting} label={`Download ${name}`} onClick={() => start(toDownload(repository, variant), name)}>
             Download
           </Button>
         )}
