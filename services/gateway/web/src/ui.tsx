@@ -175,37 +175,45 @@ interface BoundaryProps {
   title: string;
   /** It is a whole page: the title stands above as its heading. */
   heading?: boolean;
-  /** Instead of only rendering again. */
-  onRetry?: () => void;
-  onError?: () => void;
+  onError?: (error: Error) => void;
   children: ReactNode;
 }
 
 interface BoundaryState {
   error: Error | undefined;
-  /** The code that is missing is that of a version which is there no more. */
-  replaced: boolean;
+  /** What the gateway says about the code that is missing: that a newer version has taken its place, or nothing at all. */
+  replaced: boolean | undefined;
 }
 
 /** One broken widget must not take the page along, nor one broken page the product. */
 export class Boundary extends Component<BoundaryProps, BoundaryState> {
-  override state: BoundaryState = { error: undefined, replaced: false };
+  override state: BoundaryState = { error: undefined, replaced: undefined };
 
-  static getDerivedStateFromError(error: Error): BoundaryState {
-    return { error, replaced: false };
+  static getDerivedStateFromError(error: Error): Partial<BoundaryState> {
+    return { error };
   }
 
   override componentDidCatch(error: Error, info: ErrorInfo): void {
     console.error(`The section “${this.props.title}” failed`, error, info.componentStack);
-    this.props.onError?.();
-    if (isUnfetched(error)) void isReplaced().then((replaced) => this.setState({ replaced: replaced === true }));
+    this.props.onError?.(error);
+    if (isUnfetched(error)) void this.ask();
+  }
+
+  /** A browser does not fetch the same code twice: only a new page can, and not while the gateway is away. */
+  private readonly reload = async () => {
+    if ((await this.ask()) !== undefined) location.reload();
+  };
+
+  private async ask(): Promise<boolean | undefined> {
+    const replaced = await isReplaced();
+    this.setState({ replaced });
+    return replaced;
   }
 
   override render(): ReactNode {
-    const { title, heading, onRetry, children } = this.props;
+    const { title, heading, children } = this.props;
     const { error, replaced } = this.state;
     if (!error) return children;
-    const reload = replaced || (isUnfetched(error) && !onRetry);
     return (
       <>
         {heading && (
@@ -214,13 +222,15 @@ export class Boundary extends Component<BoundaryProps, BoundaryState> {
           </header>
         )}
         <section className="card section" aria-label={title}>
-          {reload ? (
-            <Failure does="Reload the page" onRetry={() => location.reload()}>
-              {replaced ? "Modeldeck was updated since this page was opened." : `“${title}” could not be fetched.`} Reload it to go on.
+          {!isUnfetched(error) ? (
+            <Failure onRetry={() => this.setState({ error: undefined })}>
+              “{title}” could not be shown: {error.message}
             </Failure>
+          ) : replaced === undefined ? (
+            <Failure onRetry={() => void this.reload()}>“{title}” could not be fetched: the gateway does not answer.</Failure>
           ) : (
-            <Failure onRetry={onRetry ?? (() => this.setState({ error: undefined }))}>
-              {isUnfetched(error) ? `“${title}” could not be fetched from the gateway.` : `“${title}” could not be shown: ${error.message}`}
+            <Failure does="Reload" onRetry={() => void this.reload()}>
+              {replaced ? "Modeldeck was updated since this page was opened." : `“${title}” could not be fetched.`} Reload the page to go on.
             </Failure>
           )}
         </section>

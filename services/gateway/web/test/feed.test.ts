@@ -241,6 +241,41 @@ describe("while there is no stream", () => {
   });
 });
 
+describe("after sleep and loss", () => {
+  it("does not take what it has for new when the clock has gone on without it", async () => {
+    latest().begin();
+    // A sleeping computer's timers stand still, its clock does not.
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await pass(2_000);
+    expect(feed.status.phase).toBe("stale");
+    await pass(500);
+    latest().begin();
+    expect(feed.status.phase).toBe("live");
+  });
+
+  it("asks at once when the network seems to be gone, and believes the answer", async () => {
+    latest().begin();
+    answer = () => Promise.resolve(new Response("ok"));
+    await feed.doubt();
+    expect(feed.status.phase).toBe("live");
+    answer = () => Promise.reject(new TypeError("no connection"));
+    await feed.doubt();
+    expect(feed.status.phase).toBe("stale");
+  });
+
+  it("says where the issuer's sign-in begins, and believes only a path of the gateway", async () => {
+    const refused = async (sign_in: unknown) => {
+      answer = () => Promise.resolve(Response.json({ code: "unauthorized", sign_in }, { status: 401 }));
+      feed.retry();
+      latest().onerror?.(new Event("error"));
+      await pass(0);
+      return feed.status;
+    };
+    expect(await refused("/api/v1/session/oidc/start")).toMatchObject({ phase: "signed-out", sign_in: "/api/v1/session/oidc/start" });
+    expect((await refused("https://elsewhere.example")).sign_in).toBeUndefined();
+  });
+});
+
 describe("backoff", () => {
   it("grows from 0.5 s to 30 s, at random in its upper half", () => {
     expect(backoff(0, 0)).toBe(500);

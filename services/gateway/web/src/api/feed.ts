@@ -267,9 +267,11 @@ export class Feed {
     try {
       const response = await this.#options.fetchState(`/api/v1/state?topics=${topics.join(",")}`, abort.signal);
       if (response.status === 401) {
+        const issuer = await issuerOf(response);
+        if (this.#polling !== abort) return;
         this.stop();
         this.topics.clear();
-        this.#setPhase("signed-out", Date.now(), await issuerOf(response));
+        this.#setPhase("signed-out", Date.now(), issuer);
         return;
       }
       if (response.ok) {

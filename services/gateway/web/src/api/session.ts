@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { answer, api, ApiError } from "./client";
+import { useLive } from "./useLive";
 
 /** Why somebody stands before the sign-in page, where this page knows it. */
 let farewell = "";
@@ -8,10 +9,12 @@ export function whySignedOut(): string {
   return farewell;
 }
 
-/** Who is signed in and what he may do; the same until somebody signs out. */
+/** Who is signed in and what he may do, once the stream has shown that somebody is; the same until he signs out. */
 export function useSession() {
+  const known = useLive((state) => state.status.phase === "live");
   return useQuery({
     queryKey: ["session"],
+    enabled: known,
     queryFn: () => answer(api.GET("/api/v1/session")),
     retry: (failures, error) => failures < 2 && !(error instanceof ApiError && error.status === 401),
     staleTime: Infinity,

@@ -36,7 +36,10 @@ export default function SignIn({ issuer, why, onSignedIn }: SignInProps) {
               Sign in with your organization
             </a>
             <details>
-              <summary>Use this deck's token instead</summary>
+              <summary>
+                <Icon name="chevronRight" />
+                Use this deck's token instead
+              </summary>
               {form}
             </details>
           </>

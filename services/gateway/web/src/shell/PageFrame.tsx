@@ -1,18 +1,18 @@
-import { lazy, Suspense, useEffect, useMemo, useRef, useState, type ComponentType } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, type ComponentType } from "react";
 import { useLive } from "../api/useLive";
 import Home from "../pages/Home";
 import { pageAt, pages, type Page } from "../pages/paths";
 import { useVisits } from "../router";
 import { Boundary, Empty, Loading } from "../ui";
 import { useTitle } from "./PageHead";
+import { isUnfetched } from "./version";
 
 /** What was fetched once is there at once the next time. */
 const fetched = new Map<string, ComponentType>();
 
-function componentOf({ path, load }: Page, attempt: number): ComponentType {
+function componentOf({ path, load }: Page): ComponentType {
   if (!load) return Home;
-  const known = attempt === 0 ? fetched.get(path) : undefined;
-  const component = known ?? lazy(load);
+  const component = fetched.get(path) ?? lazy(load);
   fetched.set(path, component);
   return component;
 }
@@ -21,10 +21,9 @@ function componentOf({ path, load }: Page, attempt: number): ComponentType {
 export function PageFrame({ path }: { path: string }) {
   const page = pageAt(path);
   const main = useRef<HTMLElement>(null);
-  const { attempt, again, noteFailure } = useAttempts(path);
   const visit = `${path} ${useVisits()}`;
   const shown = useRef(visit);
-  const Component = useMemo(() => page && componentOf(page, attempt), [page, attempt]);
+  const Component = useMemo(() => page && componentOf(page), [page]);
   useEffect(() => {
     if (shown.current === visit) return;
     shown.current = visit;
@@ -32,8 +31,9 @@ export function PageFrame({ path }: { path: string }) {
     if (main.current) main.current.dataset["moved"] = "";
     main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   }, [visit]);
-  const onError = () => {
-    noteFailure();
+  const reloadAfterOutage = useReloadAfterOutage(path);
+  const onError = (error: Error) => {
+    if (isUnfetched(error)) reloadAfterOutage();
     // The heading that had it is another one now.
     if (document.activeElement === document.body) main.current?.querySelector<HTMLElement>("h1")?.focus({ preventScroll: true });
   };
@@ -42,7 +42,7 @@ export function PageFrame({ path }: { path: string }) {
       {!page || !Component ? (
         <NotFound />
       ) : (
-        <Boundary key={`${path} ${attempt}`} title={page.title} heading onRetry={again} onError={onError}>
+        <Boundary key={path} title={page.title} heading onError={onError}>
           <Suspense fallback={<PageLoading title={page.title} />}>
             <Component />
           </Suspense>
@@ -52,20 +52,18 @@ export function PageFrame({ path }: { path: string }) {
   );
 }
 
-/** A page that failed is tried again on request, and by itself once there is a connection again. */
-function useAttempts(path: string) {
-  const [attempt, setAttempt] = useState(0);
-  const failed = useRef(false);
-  const again = () => setAttempt((before) => before + 1);
-  const live = useLive((state) => state.status.phase === "live");
+/** A page whose code did not come has nothing to lose: it is loaded anew when an outage is over. */
+function useReloadAfterOutage(path: string): () => void {
+  const phase = useLive((state) => state.status.phase);
+  const before = useRef(phase);
+  const missing = useRef<string>(undefined);
   useEffect(() => {
-    if (live && failed.current) again();
-    failed.current = false;
-  }, [live, path]);
-  const noteFailure = () => {
-    failed.current = true;
+    if (before.current === "stale" && phase === "live" && missing.current === path) location.reload();
+    before.current = phase;
+  }, [phase, path]);
+  return () => {
+    missing.current = path;
   };
-  return { attempt, again, noteFailure };
 }
 
 /** The heading stands already, and keeps the focus when the page itself has come. */
