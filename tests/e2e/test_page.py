@@ -128,20 +128,6 @@ async def test_tabs_share_one_stream_and_live_through_a_killed_gateway(visitor: 
     visitor.complaints[:] = [c for c in visitor.complaints if "Failed to load resource" not in c]
 
 
-async def test_signing_out_asks_for_the_token_again(visitor: Visitor) -> None:
-    await visitor.sign_in()
-    page = visitor.page
-    await page.get_by_role("button", name="Sign out").click()
-    token = page.get_by_label("Token")
-    await token.fill("not the token")
-    await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_role("alert")).to_contain_text("This token is not right.")
-    await token.fill(visitor.product.token)
-    await token.press("Enter")
-    await visitor.live()
-    visitor.complaints[:] = [c for c in visitor.complaints if "401" not in c]
-
-
 async def _open_streams(visitor: Visitor) -> float:
     async with visitor.product.client() as client:
         metrics = (await client.get("/metrics")).text

@@ -41,9 +41,16 @@ async def team(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Asyn
 async def test_a_person_comes_back_from_the_issuer_signed_in(team: Product, browser: Browser) -> None:
     context = await browser.new_context()
     visitor = Visitor(team, await context.new_page())
-    await visitor.page.goto(f"{team.url}/api/v1/session/oidc/start?return_to=/models")
-    await expect(visitor.page).to_have_url(f"{team.url}/models")
+    await visitor.page.goto(f"{team.url}/models?tab=files")
+    await expect(visitor.page.get_by_text("Use this deck's token instead")).to_be_visible()
+    assert await visitor.flaws() == []
+    assert visitor.complaints
+    assert [said for said in visitor.complaints if "401" not in said] == []
+    visitor.complaints.clear()
+    await visitor.page.get_by_role("link", name="Sign in with your organization").press("Enter")
+    await expect(visitor.page).to_have_url(f"{team.url}/models?tab=files")
     await visitor.live()
+    await expect(visitor.page.get_by_text("Signed in as Ana")).to_be_visible()
     kept = {cookie["name"]: cookie for cookie in await context.cookies()}
     session = next(cookie for name, cookie in kept.items() if name.startswith("modeldeck_session"))
     assert (session["sameSite"], session["httpOnly"]) == ("Strict", True)

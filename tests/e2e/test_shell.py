@@ -86,10 +86,106 @@ async def test_a_lost_gateway_is_said_and_old_data_marked_until_it_is_back(visit
         await expect(page.get_by_role("meter").first).to_be_visible()
         assert await visitor.flaws() == []
         assert await visitor.overflow_px() <= 0
+        await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Settings").press("Enter")
+        await expect(page.get_by_role("alert")).to_contain_text("“Settings” could not be fetched")
+        await expect(page.get_by_role("heading", level=1, name="Settings")).to_be_focused()
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("alert")).to_contain_text("the gateway does not answer")
     finally:
         os.kill(supervisor, signal.SIGCONT)
-    await expect(page.get_by_text("Connection lost.")).to_have_count(0, timeout=30_000)
+    await expect(page.get_by_role("heading", level=2, name="Appearance")).to_be_visible(timeout=30_000)
     await visitor.live()
+    await expect(page.get_by_text("Connection lost.")).to_have_count(0)
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Dashboard").press("Enter")
+    await expect(page.get_by_role("meter").first).to_be_visible()
     await expect(page.get_by_text("Stale data")).to_have_count(0)
-    visitor.complaints[:] = [said for said in visitor.complaints if "Failed to load resource" not in said]
+    usual = ("Failed to load resource", "preload CSS", "dynamically imported")
+    visitor.complaints[:] = [said for said in visitor.complaints if not any(part in said for part in usual)]
     await visitor.product.wait_ready()
+
+
+async def test_a_page_of_a_newer_version_is_loaded_anew(visitor: Visitor) -> None:
+    await visitor.sign_in()
+    page = visitor.page
+    served = await page.evaluate("fetch('/').then((answer) => answer.text())")
+    newer = re.sub(r"shell-[\w-]{8}\.js", "shell-00000000.js", served)
+    assert newer != served
+    gone = re.compile(r"/assets/Workflows-[\w-]{8}\.(js|css)$")
+    front = f"{visitor.product.url}/"
+    await page.route(gone, lambda route: route.fulfill(status=404, body=""))
+    await page.route(front, lambda route: route.fulfill(content_type="text/html", body=newer))
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Workflows").press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("Modeldeck was updated since this page was opened.")
+    await page.unroute(gone)
+    await page.unroute(front)
+    await page.get_by_role("button", name="Reload").press("Enter")
+    await expect(page.get_by_role("heading", level=2, name="Templates")).to_be_visible()
+    visitor.complaints.clear()
+
+
+async def test_a_message_over_a_drawer_can_be_reached(visitor: Visitor) -> None:
+    await visitor.sign_in()
+    page = visitor.page
+    refusal = '{"code": "no_space", "detail": "300 MB are needed and 12 MB are free."}'
+    problem = {"content-type": "application/problem+json"}
+    await page.route("**/install", lambda route: route.fulfill(status=409, headers=problem, body=refusal))
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name="Models").click()
+    await page.locator("[data-preset]").get_by_role("button", name="Details of").first.click()
+    drawer = page.locator("dialog.drawer")
+    install = drawer.get_by_role("button", name="Install", exact=True)
+    await install.click()
+    message = page.get_by_role("region", name="Notifications").get_by_role("listitem")
+    await expect(message).to_contain_text("300 MB are needed")
+    await message.hover()
+    above, below = await message.bounding_box(), await install.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["y"] + above["height"] <= below["y"], "the message covers the button"
+    assert await visitor.flaws() == []
+    await message.get_by_role("button", name="Dismiss").click()
+    await expect(message).to_have_count(0)
+    await expect(drawer).to_be_visible()
+    visitor.complaints.clear()
+
+
+async def test_nothing_that_has_the_focus_is_covered_on_a_phone(visitor: Visitor) -> None:
+    await visitor.page.set_viewport_size({"width": 360, "height": 640})
+    await visitor.sign_in()
+    page = visitor.page
+    await expect(page.locator("[data-preset]").first).to_be_visible()
+    covered = await page.evaluate(
+        """() => [...document.querySelectorAll("main :is(a[href], button, input, select)")]
+            .filter((element) => element.checkVisibility() && !element.disabled)
+            .flatMap((element) => {
+                element.focus();
+                const { left, top, width, height } = element.getBoundingClientRect();
+                const at = document.elementFromPoint(left + width / 2, top + Math.min(height, 20) / 2);
+                return at && (element.contains(at) || at.contains(element)) ? [] : [element.outerHTML.slice(0, 120)];
+            })"""
+    )
+    assert covered == []
+
+
+async def test_signing_out_reaches_every_tab_and_signing_in_too(visitor: Visitor) -> None:
+    await visitor.sign_in()
+    page = visitor.page
+    await expect(page.get_by_text("Local user")).to_be_visible()
+    other = await page.context.new_page()
+    await other.goto(f"{visitor.product.url}/settings")
+    await expect(other.get_by_role("heading", level=2, name="Appearance")).to_be_visible()
+    await other.get_by_role("button", name="Sign out").click()
+    await expect(other.get_by_text("You are signed out.")).to_be_visible()
+    await expect(page.get_by_text("Your session has ended.")).to_be_visible(timeout=15_000)
+    await expect(page).to_have_title("Sign in · Modeldeck")
+    await expect(page.get_by_label("Token")).to_be_focused()
+    assert await visitor.flaws() == []
+    await page.get_by_label("Token").fill(visitor.product.token)
+    await page.keyboard.press("Enter")
+    await visitor.live()
+    await expect(other.get_by_role("heading", level=2, name="Appearance")).to_be_visible(timeout=15_000)
+    await page.goto(f"{visitor.product.url}/?token=an-old-one")
+    await visitor.live()  # who is signed in needs no link
+    await page.get_by_role("button", name="Sign out").click()
+    await page.goto(f"{visitor.product.url}/?token=an-old-one")
+    await expect(page.get_by_text("holds an old or wrong token")).to_be_visible()
+    visitor.complaints[:] = [said for said in visitor.complaints if "401" not in said]
