@@ -10,7 +10,14 @@ import subprocess
 import sys
 import time
 
-COMMAND = (sys.executable, "-c", "from gateway.cli import app; app(prog_name='modeldeck')")
+_PROGRAM = """\
+import signal
+# What a shell starts in the background ignores interrupts, and so does all that is started from there, as here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from gateway.cli import app
+app(prog_name="modeldeck")
+"""
+COMMAND = (sys.executable, "-c", _PROGRAM)
 LIMIT_S = 20
 
 
