@@ -19,7 +19,9 @@ export function Drawer({ title, about, onClose, children }: DrawerProps) {
     const before = document.activeElement;
     dialog.current?.showModal();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+      // What opened it may have gone since, such as a button in a message.
+      const there = before instanceof HTMLElement && before !== document.body && before.isConnected ? before : document.getElementById("main");
+      there?.focus({ preventScroll: true });
     };
   }, []);
   const close = () => dialog.current?.close();
