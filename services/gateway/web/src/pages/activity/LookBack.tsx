@@ -68,8 +68,9 @@ function Line({ span, at, onMove }: { span: Span } & Omit<LookBackProps, "onClos
   const { refetch } = events;
   useEffect(() => void refetch(), [refetch, head]);
   const list = events.data ?? [];
-  const back = () => go(earlier(list, value, low));
-  const on = () => go(value >= head ? undefined : later(list, value));
+  const known = events.data !== undefined;
+  const back = () => known && go(earlier(list, value, low));
+  const on = () => known && go(value >= head ? undefined : later(list, value));
   const play = usePlay({ at, onNext: () => later(list, value), onStart: () => list.find(({ seq }) => seq >= low)?.seq, go });
   const keys = [
     { keys: ",", does: "Look back: the event before", run: back },
@@ -85,9 +86,9 @@ function Line({ span, at, onMove }: { span: Span } & Omit<LookBackProps, "onClos
     <div className="slider" onKeyDown={onKey}>
       <Track span={span} value={value} marks={list} isPast={at !== undefined || value < head} onDrag={setDragged} />
       <div className="line moments">
-        <Button icon="arrowLeft" label="The event before" disabled={value <= low} onClick={back} />
+        <Button icon="arrowLeft" label="The event before" disabled={!known || value <= low} onClick={back} />
         <Button icon={play.playing ? "pause" : "play"} label={play.playing ? "Stop playing" : "Play what happened"} disabled={list.length === 0} onClick={play.toggle} />
-        <Button icon="arrowRight" label="The event after" disabled={at === undefined} onClick={on} />
+        <Button icon="arrowRight" label="The event after" disabled={!known || at === undefined} onClick={on} />
         <AtTime span={span} onMove={go} />
         {at === undefined && <p className="muted">Move the line, or choose an event, to see queue, models and machines as they were.</p>}
       </div>
