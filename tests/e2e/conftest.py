@@ -1,14 +1,13 @@
 """The demo product with a browser before it, once for each module of browser tests."""
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
-from tests.e2e.visitor import AXE, DIST, REPORT_VIOLATIONS, Visitor
+from tests.e2e.visitor import AXE, DIST, REPORT_VIOLATIONS, Visitor, chromium
 from tests.support.product import Product, running_product
 
 
@@ -24,16 +23,9 @@ async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pro
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """The system's Chromium; root needs it without its sandbox."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.fail("Browser tests need Chromium (Debian: apt install chromium).")
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
+    """One browser for a module."""
+    async with chromium() as launched:
         yield launched
-        await launched.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,10 +1,13 @@
 """A person at the page, and what only a machine sees of it: contrast, sizes, complaints of the browser."""
 
+import contextlib
 import json
+import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Error, Locator, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, async_playwright, expect
 
 from tests.support.product import Product
 
@@ -35,6 +38,22 @@ _SIDEWAYS = """[document.documentElement, ...document.querySelectorAll("dialog[o
     .map((element) => [element.id || element.className || element.localName, element.scrollWidth - element.clientWidth])
     .filter(([, px]) => px > 0)
     .map(([name, px]) => `${name} can be scrolled sideways by ${px} px`)"""
+
+
+@contextlib.asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium; root needs it without its sandbox."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        raise RuntimeError("What looks at the page needs Chromium (Debian: apt install chromium).")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 class Visitor:
