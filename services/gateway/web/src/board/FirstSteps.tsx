@@ -18,7 +18,7 @@ interface Step {
 }
 
 /** What to do first, where nothing is installed yet. */
-export default function FirstSteps({ onHide }: { onHide: () => void }) {
+export function FirstSteps({ onHide }: { onHide: () => void }) {
   const presets = useTopic("presets")?.data.presets ?? {};
   const queue = useTopic("queue")?.data;
   const hiding = useHiding(onHide);

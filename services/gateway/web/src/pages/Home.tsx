@@ -1,13 +1,11 @@
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { Board } from "../board/Board";
+import { FirstSteps } from "../board/FirstSteps";
 import { useBoard } from "../board/useBoard";
 import { useFresh } from "../board/useFresh";
 import { PageHead } from "../shell/PageHead";
 import { useShortcuts } from "../shell/shortcuts";
 import { Button } from "../ui";
-
-const FirstSteps = lazy(() => import("../board/FirstSteps"));
-const LOADING = <Board tiles={undefined} />;
 
 export default function Home() {
   const { tiles, isDefault, arrange, reset } = useBoard();
@@ -30,15 +28,12 @@ export default function Home() {
           </Button>
         )}
       </PageHead>
-      {fresh === undefined ? (
-        LOADING
-      ) : (
-        // Together, so that nothing is pushed down.
-        <Suspense fallback={LOADING}>
-          {fresh && !arranging && <FirstSteps onHide={backToHead} />}
-          <Board tiles={tiles} arranging={arranging ? { isDefault, onArrange: arrange, onReset: reset, onDone: done } : undefined} />
-        </Suspense>
-      )}
+      {fresh && tiles && !arranging && <FirstSteps onHide={backToHead} />}
+      <Board
+        // Together with what stands above it, so that nothing is pushed down.
+        tiles={fresh === undefined ? undefined : tiles}
+        arranging={arranging ? { isDefault, onArrange: arrange, onReset: reset, onDone: done } : undefined}
+      />
     </>
   );
 }
