@@ -65,4 +65,4 @@ async def test_from_the_first_start_to_the_first_installed_model(visitor: Visito
     assert (visitor.product.data_dir / "models" / "checkpoints" / FILE).stat().st_size == SIZE_BYTES
     await page.get_by_role("navigation").get_by_role("link", name="Activity").click()
     entry = page.get_by_role("listitem").filter(has_text=NAME).filter(has_text="Completed")
-    await expect(entry.first).to_contain_text("69.4 MB on the disk, verified")
+    await expect(entry.first).to_contain_text("69.4 MB on the disk, checked")

@@ -56,7 +56,7 @@ async def test_the_plug_is_pulled_twice_in_mid_download_and_the_page_heals_by_it
     async with visitor.product.client() as http:
         assert (await http.patch("/api/v1/downloads/settings", json={"bandwidth_limit": None})).status_code == 200
     await expect(visitor.card(NAME)).to_contain_text("Installed", timeout=60_000)
-    await expect(page.get_by_text("Installed and verified.")).to_be_visible()
+    await expect(page.get_by_text("Installed and checked.")).to_be_visible()
     await expect(visitor.section("Download queue")).to_have_count(0)
     _is_true(await page.evaluate("window.shown"))
     path = visitor.product.data_dir / "models" / FILE

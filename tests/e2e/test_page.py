@@ -39,7 +39,7 @@ async def test_installing_a_preset_shows_its_bytes_arrive(visitor: Visitor) -> N
     await expect(queue).to_contain_text(re.compile(r"File 1 of 1"))
     await expect(card).to_contain_text("Installed", timeout=INSTALL_MS)
     await expect(queue).to_have_count(0)
-    await expect(page.get_by_text("Installed and verified.")).to_be_visible()
+    await expect(page.get_by_text("Installed and checked.")).to_be_visible()
     await expect(visitor.section("Recently ended")).to_contain_text(SMALL)
     entry = visitor.section("Activity").get_by_role("listitem").filter(has_text=SMALL)
     await expect(entry.first).to_contain_text("completed")

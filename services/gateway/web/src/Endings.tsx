@@ -11,7 +11,7 @@ export function Endings() {
     for (const id of Object.keys(queue.active)) running.current.add(id);
     for (const item of Object.values(queue.completed)) {
       if (!running.current.delete(item.download_id)) continue;
-      if (item.status === "completed") notify({ type: "success", title: item.name, message: "Installed and verified." });
+      if (item.status === "completed") notify({ type: "success", title: item.name, message: "Installed and checked." });
       if (item.status === "failed") notify({ type: "error", title: `${item.name} failed`, message: item.error ?? "No reason was given." });
     }
   }, [queue]);

@@ -189,7 +189,7 @@ describe("recently ended", () => {
     await waitFor(() => expect(store.view().topics.queue).toBeDefined());
     await act(() => new Promise((resolve) => requestAnimationFrame(() => resolve(undefined))));
     live(store, { queue: queue({ completed: { old, d1: { ...running, status: "completed" } } }) });
-    await screen.findByText("Installed and verified.");
+    await screen.findByText("Installed and checked.");
     expect(screen.queryByText("Old")).toBeNull();
   });
 });

@@ -287,7 +287,7 @@ def _tell_download(event: d.DownloadEvent) -> Told | None:
         case d.DownloadRetried():
             return Told("queued", "Queued again")
         case d.DownloadCompleted():
-            return Told("completed", f"{words.size(event.total_bytes)} on the disk, verified")
+            return Told("completed", f"{words.size(event.total_bytes)} on the disk, checked")
         case d.DownloadFailed():
             return Told("failed", event.failure.message)
         case d.DownloadCancelled():
