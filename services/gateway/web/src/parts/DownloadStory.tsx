@@ -134,7 +134,7 @@ export function Story({ id }: { id: string }) {
           <section>
             <h3>What happened</h3>
             <ol className="story">
-              {data?.pages.flatMap(({ events }) => events.map((fact) => <FactRow key={fact.seq} fact={fact} />))}
+              {data?.pages.flatMap(({ events }) => events.map((fact, index) => <FactRow key={fact.seq} fact={fact} said={events[index - 1]?.reason} />))}
             </ol>
             {story.hasNextPage && (
               <Button busy={story.isFetchingNextPage} onClick={() => void story.fetchNextPage()}>
@@ -182,7 +182,8 @@ function Attempts({ of }: { of: readonly Attempt[] }) {
   );
 }
 
-function FactRow({ fact }: { fact: Fact }) {
+/** `said` is the reason of the fact before: the same one is not said twice. */
+function FactRow({ fact, said: before }: { fact: Fact; said: string | null | undefined }) {
   const kind = verb(fact.type);
   const said = fact as Fact & { path?: string; fetched_bytes?: number; resumed_from_bytes?: number };
   const details = [
@@ -201,7 +202,7 @@ function FactRow({ fact }: { fact: Fact }) {
       <div>
         <p className="name">{WORDS[kind] ?? kind.replaceAll("-", " ")}</p>
         {details.length > 0 && <p className="muted">{details.join(" · ")}</p>}
-        {fact.reason && fact.reason !== "user" && <p className={TONES[kind] === "bad" ? "reason" : "muted"}>{fact.reason}</p>}
+        {fact.reason && fact.reason !== "user" && fact.reason !== before && <p className={TONES[kind] === "bad" ? "reason" : "muted"}>{fact.reason}</p>}
       </div>
     </li>
   );
