@@ -9,10 +9,10 @@
 | 2,000 rows | `test_models_page`: all are there, found and counted; few of them in the document | bench |
 | Main thread at 5 deltas a second | nothing that could be wrong and still be seen | bench |
 
-The rows "axe" and "360 px" are `test_page_access`, "console errors" the fixture `visitor`, the content policy that fixture
-and `test_front_door`, bundle sizes `test_page_bundle`. Keyboard-only flows: arranging and reloading `test_board`; from a
-link to the queue, filters and tour `test_models_page`; drawers by Escape there and in `test_activity_page`; pause and
-resume `test_page`; that Tab reaches and shows everything `test_page_access`.
+The rows "axe" and "360 px" are `test_page_access`, "console errors" the fixture `visitor`, the content policy that
+fixture and `test_front_door`, bundle sizes `test_page_bundle`. Keyboard-only flows: arranging and reloading
+`test_board`; from a link to the queue, filters and tour `test_models_page`; drawers by Escape there and in
+`test_activity_page`; pause and resume `test_page`; that Tab reaches and shows everything `test_page_access`.
 """
 
 import asyncio
