@@ -133,8 +133,7 @@ async def _main_thread(visitor: Visitor) -> Row:
 async def _follow(http: httpx.AsyncClient, deltas: list[str]) -> None:
     async with http.stream("GET", "/api/v1/stream", timeout=None) as answer:
         async for line in answer.aiter_lines():
-            if line == "event: delta":
-                deltas.append(line)
+            deltas += [line] * (line == "event: delta")
 
 
 async def _ticks(session: CDPSession) -> float:

@@ -1,9 +1,9 @@
-"""The home board: as the contract places it, arranged by dragging, fed by other services, soon there and calm."""
+"""The home board: as the contract places it, arranged by dragging, fed by other services, and calm."""
 
 import asyncio
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.studio_day import publish_day
 from tests.e2e.visitor import Visitor
@@ -11,16 +11,8 @@ from tests.e2e.visitor import Visitor
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
 R_241 = ["active-tasks", "project-progress", "disk-health", "activity-feed"]
-MAX_FIRST_DATA_MS = 800
 MAX_SHIFT = 0.1
 """What counts as good for the whole life of a page (Core Web Vitals)."""
-_FIRST_DATA = """
-    new MutationObserver((_, observer) => {
-        if (!document.querySelector("[role=meter]")) return;
-        window.firstDataMs = performance.now();
-        observer.disconnect();
-    }).observe(document, {childList: true, subtree: true});
-"""
 _SHIFT = """
     window.shift = 0;
     new PerformanceObserver((list) => {
@@ -123,22 +115,11 @@ async def test_widgets_show_what_other_services_publish(visitor: Visitor) -> Non
     await expect(feed).not_to_contain_text("Portrait LoRA")
 
 
-async def test_the_first_data_is_there_soon_and_nothing_jumps(visitor: Visitor, browser: Browser) -> None:
+async def test_nothing_jumps_while_the_first_data_comes(visitor: Visitor) -> None:
     await visitor.sign_in()
-    cookies = await visitor.page.context.cookies()
-    kept = [{"name": c["name"], "value": c["value"], "url": visitor.product.url} for c in cookies]
-    times: list[float] = []
-    for _ in range(9):
-        context = await browser.new_context(viewport={"width": 1280, "height": 900})
-        await context.add_cookies(kept)  # type: ignore[arg-type]
-        page = await context.new_page()
-        await page.add_init_script(_FIRST_DATA + _SHIFT)
-        await page.goto(visitor.product.url)
-        await expect(page.get_by_role("meter").first).to_be_visible()
-        times.append(await page.evaluate("window.firstDataMs"))
-        await expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
-        assert await page.evaluate("window.shift") <= MAX_SHIFT
-        await context.close()
-    median = sorted(times)[len(times) // 2]
-    print(f"first data after {median:.0f} ms (median of {len(times)})")
-    assert median <= MAX_FIRST_DATA_MS
+    await visitor.page.add_init_script(_SHIFT)
+    for _ in range(3):
+        await visitor.page.reload()
+        await expect(visitor.page.get_by_role("meter").first).to_be_visible()
+        await visitor.live()
+        assert await visitor.page.evaluate("window.shift") <= MAX_SHIFT
