@@ -1,13 +1,9 @@
-"""The Workflows page against the real product: find what a template misses, install it, drop files to scan or lock."""
+"""The Workflows page against the real product, by keyboard, by choice, with files that are of no use, with hundreds."""
 
-import asyncio
 import json
-import re
-from pathlib import Path
 
-import httpx
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import CDPSession, Locator, expect
 
 from tests.e2e.visitor import Visitor
 from tests.support.workflows import loading, packaged
@@ -15,12 +11,11 @@ from tests.support.workflows import loading, packaged
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 INSTALL_MS = 60_000
-UPSCALER = "upscale_models/RealESRGAN_x4plus.safetensors"
-_DROP = """([name, text]) => {
+_DRAG = """([kind, files]) => {
     const carried = new DataTransfer();
-    carried.items.add(new File([text], name, { type: "application/json" }));
+    for (const [name, text] of files) carried.items.add(new File([text], name));
     const event = { dataTransfer: carried, bubbles: true, cancelable: true };
-    for (const kind of ["dragover", "drop"]) document.querySelector("h1").dispatchEvent(new DragEvent(kind, event));
+    document.querySelector("h1").dispatchEvent(new DragEvent(kind, event));
 }"""
 
 
@@ -31,100 +26,48 @@ async def _open(visitor: Visitor) -> None:
     await expect(visitor.page.locator("[data-template]").first).to_be_visible()
 
 
-async def _drop(visitor: Visitor, name: str, text: str) -> Locator:
-    await visitor.page.evaluate(_DROP, [name, text])
-    dialog = visitor.page.get_by_role("dialog", name=name)
+async def _drop(visitor: Visitor, files: dict[str, str], title: str = "") -> Locator:
+    for kind in ("dragover", "drop"):
+        await visitor.page.evaluate(_DRAG, [kind, list(files.items())])
+    dialog = visitor.page.get_by_role("dialog", name=title or next(iter(files)))
     await expect(dialog).to_be_visible()
     return dialog
 
 
-async def _put(visitor: Visitor, name: str, content: bytes) -> None:
+def _put(visitor: Visitor, name: str, content: bytes) -> None:
     path = visitor.product.data_dir / "workflows" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
 
 
-async def test_what_a_template_misses_is_installed_by_keyboard_and_it_turns_ready(
-    visitor: Visitor, tmp_path: Path
-) -> None:
+async def test_a_template_is_installed_by_keyboard_alone(visitor: Visitor) -> None:
     await _open(visitor)
     page = visitor.page
-    row = page.locator("[data-template='workflows/portrait-sdxl.json']")
-    await expect(row).to_contain_text("3 missing")
-    await row.press("Enter")
-    drawer = page.get_by_role("dialog", name="portrait-sdxl")
-    await expect(drawer).to_contain_text("3 files that it needs are not where ComfyUI looks.")
-    await expect(drawer).to_contain_text("CheckpointLoaderSimple · ckpt_name")
-    await drawer.get_by_role("button", name="Install missing…").press("Enter")
-    await expect(drawer).to_contain_text("to checkpoints · from huggingface.co, as the workflow says")
-    await expect(drawer).to_contain_text(re.compile(r"85\.4 MB needed of [\d.]+ [GT]B free"))
-    await drawer.get_by_role("button", name="Install 3 files · 85.4 MB").press("Enter")
-    await expect(drawer).to_contain_text("3 files are in the download queue.")
-    await expect(drawer.get_by_role("progressbar", name="Progress of sd_xl_base_1.0.safetensors")).to_be_visible()
+    await page.get_by_role("button", name="Install… what upscale-x4 misses").press("Enter")
+    drawer = page.get_by_role("dialog", name="upscale-x4")
+    install = drawer.get_by_role("button", name="Install 1 file · 670 KB")
+    await expect(install).to_be_focused()
+    await install.press("Enter")
     await expect(drawer).to_contain_text("Everything it needs is where ComfyUI looks.", timeout=INSTALL_MS)
-    async with page.expect_download(timeout=INSTALL_MS) as saving:
-        await drawer.get_by_role("button", name="Save lock file").press("Enter")
-    saved = await saving.value
-    _forgive_waiting(visitor)
-    assert saved.suggested_filename == "portrait-sdxl.lock.json"
-    await saved.save_as(tmp_path / "lock.json")
-    lock = json.loads((tmp_path / "lock.json").read_text())
-    assert lock["modeldeck_lock"] == 1
-    assert len(lock["files"]) == 3
     await page.keyboard.press("Escape")
     await expect(drawer).to_have_count(0)
+    row = page.locator("[data-template='workflows/upscale-x4.json']")
     await expect(row).to_be_focused()
     await expect(row).to_contain_text("Ready")
 
 
-async def test_a_dropped_workflow_is_scanned_installed_and_not_stored(visitor: Visitor) -> None:
-    await _open(visitor)
-    before = await visitor.page.locator("[data-template]").count()
-    drawer = await _drop(visitor, "mine.json", loading(UPSCALER).decode())
-    await expect(drawer).to_contain_text("1 file that it needs is not where ComfyUI looks.")
-    await drawer.get_by_role("button", name="Install missing…").click()
-    await expect(drawer).to_contain_text("as the preset Real-ESRGAN x4plus has it")
-    await drawer.get_by_role("button", name="Install 1 file").click()
-    await expect(drawer).to_contain_text("Everything it needs is where ComfyUI looks.", timeout=INSTALL_MS)
-    await drawer.get_by_role("button", name="Close").click()
-    assert await visitor.page.locator("[data-template]").count() == before
-    await expect(visitor.page.locator("[data-template='workflows/upscale-x4.json']")).to_contain_text("Ready")
-
-
-async def test_a_lock_file_brings_back_the_same_bytes(visitor: Visitor, tmp_path: Path) -> None:
-    async with visitor.product.client() as client:
-        lock = await _lock(client, "workflows/upscale-x4.json")
-        gone = await client.delete(f"/api/v1/models/{UPSCALER}?force=true")
-        assert gone.status_code == 200, gone.text
-    (tmp_path / "upscale-x4.lock.json").write_text(lock)
-    await _open(visitor)
-    page = visitor.page
-    async with page.expect_file_chooser() as choosing:
-        await page.get_by_role("button", name="Open a file…").press("Enter")
-    await (await choosing.value).set_files(tmp_path / "upscale-x4.lock.json")
-    drawer = page.get_by_role("dialog", name="upscale-x4.lock.json")
-    await expect(drawer).to_contain_text("Lock file of upscale-x4 · 1 file with their exact bytes")
-    await drawer.get_by_role("button", name="Install 1 file · 670 KB").click()
-    await expect(drawer).to_contain_text("Completed", timeout=INSTALL_MS)
-    await page.keyboard.press("Escape")
-    again = await _drop(visitor, "again.json", lock)
-    await expect(again).to_contain_text("There is nothing to install: all of it is there.", timeout=30_000)
-    _forgive_waiting(visitor)
-
-
-async def test_one_of_several_files_of_a_name_is_chosen(visitor: Visitor) -> None:
+async def test_one_of_several_files_of_a_name_is_chosen_for_a_dropped_workflow(visitor: Visitor) -> None:
     for number, folder in enumerate(("a", "b")):
         path = visitor.product.data_dir / "models" / "loras" / folder / "twice.safetensors"
         path.parent.mkdir(parents=True)
         path.write_bytes(_safetensors(number))
-    await _put(visitor, "twice.json", loading("loras/twice.safetensors"))
+    _put(visitor, "twice.json", loading("loras/twice.safetensors"))
     await _open(visitor)
     row = visitor.page.locator("[data-template='workflows/twice.json']")
     await expect(row).to_contain_text("1 missing", timeout=20_000)
-    await row.click()
-    drawer = visitor.page.get_by_role("dialog", name="twice")
+    before = await visitor.page.locator("[data-template]").count()
+    drawer = await _drop(visitor, {"mine.json": loading("loras/twice.safetensors").decode()})
     await expect(drawer).to_contain_text("Ambiguous", timeout=20_000)
-    await drawer.get_by_role("button", name="Install missing…").click()
     await expect(drawer.get_by_role("button", name="Install", exact=True)).to_be_disabled()
     await drawer.get_by_role("radio", name="loras/b/twice.safetensors").check()
     await drawer.get_by_role("button", name="Install 1 file").click()
@@ -132,28 +75,40 @@ async def test_one_of_several_files_of_a_name_is_chosen(visitor: Visitor) -> Non
     await expect(drawer).to_contain_text("Everything it needs is where ComfyUI looks.", timeout=20_000)
     linked = visitor.product.data_dir / "models" / "loras" / "twice.safetensors"
     assert linked.read_bytes() == _safetensors(1)
+    await visitor.page.keyboard.press("Escape")
+    await expect(row).to_contain_text("Ready")
+    assert await visitor.page.locator("[data-template]").count() == before, "what is dropped is not stored"
 
 
 async def test_what_is_no_workflow_is_refused_with_the_reason(visitor: Visitor) -> None:
-    await _put(visitor, "list.json", b'[{"a": 1}]')
-    await _put(visitor, "broken.json", b"{oops")
+    _put(visitor, "list.json", b'[{"a": 1}]')
+    _put(visitor, "broken.json", b"{oops")
     await _open(visitor)
     page = visitor.page
-    for name, text, reason in (
-        ("half.json", "{", "It is not JSON"),
-        ("list.json", "[1]", "neither a workflow nor a lock file"),
-        ("other.json", '{"a": 1}', "It is JSON, but no workflow."),
-    ):
-        drawer = await _drop(visitor, name, text)
-        await expect(drawer).to_contain_text(reason)
-        await page.keyboard.press("Escape")
-        await expect(drawer).to_have_count(0)
+    await page.evaluate(_DRAG, ["dragover", [["a.json", "{}"]]])
+    await expect(page.get_by_text("Drop workflows or lock files")).to_be_visible()
+    await page.evaluate(_DRAG, ["dragleave", []])
+    await expect(page.get_by_text("Drop workflows or lock files")).to_have_count(0)
+    useless = {
+        "half.json": ("{", "It is not JSON"),
+        "list.json": ("[1]", "neither a workflow nor a lock file"),
+        "other.json": ('{"a": 1}', "It is JSON, but no workflow"),
+        "photo.png": ("no picture", "It is a picture without a workflow in it."),
+        "flux.safetensors": ("x", "It is a model file, not a workflow."),
+    }
+    several = await _drop(visitor, {name: text for name, (text, _) in useless.items()}, title="5 files")
+    for name, (_, reason) in useless.items():
+        await expect(several.get_by_role("button", name=name)).to_contain_text(reason)
+    await several.get_by_role("button", name="half.json").press("Enter")
+    one = page.get_by_role("dialog", name="half.json")
+    await expect(one).to_contain_text("It is not JSON")
+    await page.keyboard.press("Escape")
+    await expect(several).to_be_visible()
+    await page.keyboard.press("Escape")
     await expect(page.get_by_text("1 file in the template folders is no workflow")).to_be_visible(timeout=20_000)
     broken = page.locator("[data-template='workflows/broken.json']")
     await expect(broken).to_contain_text("Unreadable")
     await expect(broken).to_contain_text("not JSON")
-    assert len(visitor.complaints) == 1  # the browser itself reports the one answer of 400 and above
-    visitor.complaints.clear()
 
 
 @pytest.mark.parametrize("width", [1280, 360])
@@ -166,17 +121,15 @@ async def test_everybody_can_use_it(visitor: Visitor, scheme: str, width: int) -
     await _sound(visitor, width)
     await page.locator("[data-template='workflows/api/z-image-turbo.json']").click()
     drawer = page.get_by_role("dialog", name="z-image-turbo")
-    await expect(drawer).to_contain_text("Needs 3 files")
+    await expect(drawer).to_contain_text("Misses 3 files")
     await _sound(visitor, width)
-    await drawer.get_by_role("button", name="Install missing…").click()
     await expect(drawer.get_by_role("button", name="Install 3 files")).to_be_visible()
     await _sound(visitor, width)
     await page.keyboard.press("Escape")
-    await _drop(visitor, "half.json", "{")
+    await _drop(visitor, {"half.json": "{"})
     await _sound(visitor, width)
     await page.keyboard.press("Escape")
-    scanned = await _drop(visitor, "mine.json", loading("vae/nowhere.safetensors").decode())
-    await scanned.get_by_role("button", name="Install missing…").click()
+    scanned = await _drop(visitor, {"mine.json": loading("vae/nowhere.safetensors").decode()})
     await expect(scanned.get_by_role("textbox", name="Address of nowhere.safetensors")).to_be_visible()
     await _sound(visitor, width)
 
@@ -184,7 +137,7 @@ async def test_everybody_can_use_it(visitor: Visitor, scheme: str, width: int) -
 async def test_hundreds_of_templates_do_not_stutter(visitor: Visitor) -> None:
     templates = packaged()
     for name, content in templates.items():
-        await _put(visitor, f"library/{name}", content)
+        _put(visitor, f"library/{name}", content)
     await _open(visitor)
     page = visitor.page
     rows = page.locator("[data-template^='workflows/library/']")
@@ -194,38 +147,45 @@ async def test_hundreds_of_templates_do_not_stutter(visitor: Visitor) -> None:
     assert await rows.count() > 3
     await page.get_by_role("searchbox", name="Search templates and files").fill("")
     await expect(rows).to_have_count(len(templates))
-    frames_ms = sorted(await page.evaluate(_SCROLL))
-    p95_ms = frames_ms[int(len(frames_ms) * 0.95)]
-    print(f"filter {filtered_ms:.0f} ms, scroll p95 {p95_ms:.0f} ms over {len(frames_ms)} frames")
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    busy_s = await _thread_s(session)
+    frames = await page.evaluate(_SCROLL)
+    frame_ms = (await _thread_s(session) - busy_s) * 1000 / frames
+    print(f"filter {filtered_ms:.0f} ms, {frame_ms:.1f} ms of the page's thread for a frame of scrolling")
     # The bar is 150 and 33 ms on a quiet machine; what is far beyond means a list that is rendered whole each time.
     assert filtered_ms < 600
-    assert p95_ms < 130
+    assert frame_ms < 33
     assert await visitor.flaws() == []
 
 
 _TYPE = """async (text) => {
     const field = document.querySelector("#template-search");
-    const list = document.querySelector(".root");
+    const list = [...document.querySelectorAll(".folder ul")].at(-1);
     const start = performance.now();
     const changed = new Promise((done) => {
         const watch = new MutationObserver(() => { watch.disconnect(); done(performance.now() - start); });
-        watch.observe(list, { childList: true, subtree: true });
+        watch.observe(list, { childList: true });
     });
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(field, text);
     field.dispatchEvent(new Event("input", { bubbles: true }));
     return await changed;
 }"""
 _SCROLL = """() => new Promise((done) => {
-    const times = [];
-    let last = performance.now();
-    const step = (now) => {
-        times.push(now - last);
-        last = now;
+    let frames = 0;
+    const step = () => {
+        frames += 1;
         scrollBy(0, 400);
-        if (times.length < 60) requestAnimationFrame(step); else done(times.slice(1));
+        if (frames < 60) requestAnimationFrame(step); else done(frames);
     };
     requestAnimationFrame(step);
 })"""
+
+
+async def _thread_s(session: CDPSession) -> float:
+    """Return the processor time that the page's main thread has spent; unlike frame times, it is not the machine's."""
+    metrics = (await session.send("Performance.getMetrics"))["metrics"]
+    return next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
 
 
 async def _sound(visitor: Visitor, width: int) -> None:
@@ -233,21 +193,6 @@ async def _sound(visitor: Visitor, width: int) -> None:
     assert await visitor.overflow_px() <= 0
     if width == 360:
         assert await visitor.small_targets() == []
-
-
-def _forgive_waiting(visitor: Visitor) -> None:
-    """The browser reports every 503, which says here that new files are still being hashed."""
-    visitor.complaints[:] = [complaint for complaint in visitor.complaints if "503" not in complaint]
-
-
-async def _lock(client: httpx.AsyncClient, template_id: str) -> str:
-    async with asyncio.timeout(30):
-        while True:
-            answer = await client.get(f"/api/v1/workflows/templates/{template_id}/lock")
-            if answer.status_code != 503:  # it is still being hashed
-                assert answer.status_code == 200, answer.text
-                return answer.text
-            await asyncio.sleep(0.2)
 
 
 def _safetensors(number: int) -> bytes:

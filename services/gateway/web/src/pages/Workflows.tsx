@@ -11,7 +11,15 @@ import { TemplateDrawer } from "./workflows/TemplateDrawer";
 import { TemplateList } from "./workflows/TemplateList";
 import "./workflows/workflows.css";
 
-const close = () => go({ template: null });
+function close(id: string): void {
+  go({ template: null });
+  // The button that opened it may be gone, as what was missing is there now: then its row takes the focus back.
+  requestAnimationFrame(() => {
+    if (document.activeElement?.closest("#templates, dialog")) return;
+    const row = document.querySelector<HTMLElement>(`[data-template="${CSS.escape(id)}"]`) ?? document.getElementById("template-search");
+    row?.focus({ preventScroll: true });
+  });
+}
 
 /** Templates with what each needs and misses; workflow and lock files can be dropped anywhere. */
 export default function Workflows() {
@@ -44,9 +52,9 @@ export default function Workflows() {
           {(topic) => <TemplateList topic={topic} onOpen={onOpen} />}
         </State>
       </Section>
-      {template && <TemplateDrawer key={template.id} template={template} eager={toInstall} onClose={close} />}
+      {template && <TemplateDrawer key={template.id} template={template} eager={toInstall} onClose={() => close(template.id)} />}
       {wanted !== null && source.data && !template && (
-        <Drawer title="There is no such template" onClose={close}>
+        <Drawer title="There is no such template" onClose={() => close(wanted)}>
           <Empty icon="search">{source.data.skipped[wanted]?.message ?? `${wanted} is not there, or not any more.`}</Empty>
         </Drawer>
       )}

@@ -19,7 +19,7 @@ export function Planned({ file, choice, onChoose }: PlannedProps) {
     <>
       {action === "download" && source && (
         <p>
-          From {origin(source)} <span className="muted">to {folder}</span>
+          From {origin(source)} <span className="muted">· into {folder}</span>
         </p>
       )}
       {action === "link" && <p>{choice ? `A copy is at ${from_path}; it stays as it is.` : `It is there as ${from_path}: it gets a second name, and nothing is fetched.`}</p>}
@@ -90,7 +90,7 @@ export function Space({ volumes }: { volumes: WorkflowPlan["volumes"] }) {
         {volumes.map((volume) => (
           <li key={volume.path}>
             <div className="line">
-              <span className="name">{volume.path}</span>
+              <span className="name">Volume {volume.path}</span>
               <span className="end">{volume.fits ? <Badge tone="ok">Fits</Badge> : <Badge tone="bad">Too little space</Badge>}</span>
             </div>
             <p className="muted">

@@ -2,7 +2,7 @@ import { memo } from "react";
 import { ago, fileName } from "../../format";
 import { Badge, Button } from "../../ui";
 import { standing } from "./standing";
-import { files, missingFiles, needed, type Template } from "./templates";
+import { files, isUnchecked, missingFiles, needed, type Template } from "./templates";
 
 interface TemplateRowProps {
   template: Template;
@@ -41,7 +41,8 @@ export const TemplateRow = memo(function TemplateRow({ template, coming, now, on
 function summary(template: Template, missing: readonly string[]): string {
   if (template.format === "unreadable") return template.warnings[0]?.message ?? "It could not be read.";
   const all = needed(template.references).filter(({ active }) => active).length;
-  if (missing.length === 0) return all === 0 ? "Needs no local model" : `Needs ${files(all)}`;
+  if (missing.length === 0 && all === 0) return isUnchecked(template) ? "Needs files that could not be checked" : "Needs no local model";
+  if (missing.length === 0) return `Needs ${files(all)}`;
   const names = missing.slice(0, 2).map(fileName).join(", ");
   return `Needs ${files(all)}, misses ${names}${missing.length > 2 ? ` and ${missing.length - 2} more` : ""}`;
 }

@@ -33,7 +33,7 @@ function Warnings({ of }: { of: Scan["warnings"] }) {
 
 /** How a person tells the scanner which inputs of a custom node name files. */
 function Teach({ node }: { node: string }) {
-  const example = { loaders: { [node]: { model_name: { folder: "checkpoints", widget: 0 } } } };
+  const example = `{"loaders": {${JSON.stringify(node)}: {"model_name": {"folder": "checkpoints", "widget": 0}}}}`;
   return (
     <details>
       <summary>Teach Modeldeck this node</summary>
@@ -41,7 +41,7 @@ function Teach({ node }: { node: string }) {
         Write its inputs that name files into <code>loaders.json</code> in the data folder. It is read at once, and the
         templates are scanned again.
       </p>
-      <pre tabIndex={0}>{JSON.stringify(example, null, 1)}</pre>
+      <pre tabIndex={0}>{example}</pre>
       <p>
         <code>model_name</code> is the input's name, <code>folder</code> the model folder that it lists, and <code>widget</code> its
         place among the node's widgets, counted from 0.

@@ -1,5 +1,5 @@
 import type { Tone } from "../../ui";
-import { files, isIncomplete, missingFiles, type Scan } from "./templates";
+import { files, isIncomplete, isUnchecked, missingFiles, type Scan } from "./templates";
 
 /** How a workflow stands, in a word and its colour; `coming` of the files that it misses are on their way. */
 export function standing(scan: Scan, coming = 0): readonly [Tone, string] {
@@ -17,5 +17,6 @@ export function verdict(scan: Scan, coming = 0): string {
   if (missing > 0 && coming >= missing) return `${missing === 1 ? "The file" : `All ${missing} files`} that it misses ${missing === 1 ? "is" : "are"} on the way.${rest}`;
   if (missing > 0) return `${files(missing)} that it needs ${missing === 1 ? "is" : "are"} not where ComfyUI looks.${rest}`;
   if (rest) return `Nothing is known to be missing.${rest}`;
+  if (isUnchecked(scan)) return "All that could be checked is where ComfyUI looks. The warnings name the files that could not.";
   return scan.references.length === 0 ? "It needs no local model." : "Everything it needs is where ComfyUI looks.";
 }

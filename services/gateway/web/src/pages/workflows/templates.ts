@@ -13,6 +13,11 @@ export function isIncomplete({ complete, format }: Pick<Scan, "complete" | "form
   return !complete || format === "unreadable";
 }
 
+/** It names files by nodes that are in no table, so nobody knows where these belong. */
+export function isUnchecked({ warnings }: Pick<Scan, "warnings">): boolean {
+  return warnings.some(({ code }) => code === "unknown_loader");
+}
+
 const FITS: Record<Filter, (template: Template) => boolean> = {
   all: () => true,
   ready: ({ compatible }) => compatible,
