@@ -46,7 +46,7 @@ function BoardTile({ tile, tools }: { tile: Tile; tools: React.ReactNode }) {
   if (!widget) return null;
   const { id, title, scrolls, component: Component } = widget;
   return (
-    <div className={`tile w${tile.w}${scrolls ? " fixed" : ""}`} style={{ "--h": tile.h } as React.CSSProperties} data-tile={id}>
+    <div className={`tile w${tile.w} h${tile.h}${scrolls ? " fixed" : ""}`} style={{ "--h": tile.h } as React.CSSProperties} data-tile={id}>
       {tools}
       <div className="tile-body" inert={tools !== undefined}>
         <Boundary title={title}>

@@ -10,11 +10,12 @@ const SHOWN = 6;
 
 function rank(preset: Preset): number {
   const card = cardOf(preset);
+  if (card === "failed" || card === "paused" || preset.update_available) return 0;
   if (card === "available") return 1;
-  return card === "installed" && !preset.update_available ? 2 : 0;
+  return card === "installed" ? 3 : 2;
 }
 
-/** Ids of a few presets: what wants somebody, then what can be installed, the smallest first, then what is there. */
+/** Ids of a few presets: what wants somebody, then what can be installed, the smallest first, then the rest. */
 export function handful(presets: Readonly<Record<string, Preset>>): string[] {
   return Object.values(presets)
     .sort((a, b) => rank(a) - rank(b) || (a.size_bytes ?? Infinity) - (b.size_bytes ?? Infinity) || a.name.localeCompare(b.name))

@@ -121,7 +121,7 @@ export function Active({ item, onCancel, children }: ActiveProps) {
         {!stopped && <Speed item={item} />}
         {item.file?.path && <FileOf file={item.file} />}
       </div>
-      {item.error && <p className="reason">{item.error}</p>}
+      {item.error && <p className={item.status === "downloading" || item.status === "verifying" ? "muted small" : "reason"}>{item.error}</p>}
       <div className="buttons">
         {stopped ? (
           <Button icon="play" label={`Resume ${item.name}`} onClick={() => run(resume(item))}>
