@@ -158,6 +158,12 @@ BUSY = (
         click(".variant-facts summary"),
         sees("text=SHA-256"),
     ),
+    state(
+        "what else a repository has",
+        "/models?tab=repositories",
+        press("More about"),
+        sees("role=menuitem[name='Details']"),
+    ),
     state("files", "/models?tab=files", sees(".file-row >> text=Duplicate"), click("role=checkbox[name=/^Mark half/]")),
     state(
         "files, filters",

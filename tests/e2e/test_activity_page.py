@@ -145,32 +145,6 @@ async def test_a_moment_that_is_not_there_is_told_in_words(visitor: Visitor) -> 
     visitor.complaints.clear()  # the browser itself reports every answer of 400 and above
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_everybody_can_use_it(visitor: Visitor, scheme: str, width: int) -> None:
-    page = visitor.page
-    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    await page.set_viewport_size({"width": width, "height": 3000})
-    await _open(visitor, "?category=download")
-    await expect(page.locator("#log li").first).to_be_visible()
-    await _sound(visitor, width)
-    await page.get_by_role("button", name=re.compile("Details of")).first.click()
-    await expect(page.get_by_text("Place in the log")).to_be_visible()
-    await _sound(visitor, width)
-    await page.get_by_role("button", name="Story of this download").click()
-    await expect(page.locator(".story li").first).to_be_visible()
-    await _sound(visitor, width)
-    await page.keyboard.press("Escape")
-    await page.get_by_role("button", name="Look back…").click()
-    await page.get_by_role("slider").press("PageDown")
-    await expect(page.locator(".past .figure").first).to_be_visible()
-    await _sound(visitor, width)
-    await page.get_by_role("button", name="Back to now").click()
-    await page.get_by_role("button", name="Clear all…").click()
-    await expect(page.get_by_role("dialog", name="Clear the activity?")).to_be_visible()
-    await _sound(visitor, width)
-
-
 async def test_cleared_is_what_was_there_for_this_user(visitor: Visitor) -> None:
     page = await _open(visitor)
     await expect(page.locator("#log li").first).to_be_visible()
@@ -188,10 +162,3 @@ async def _pause_and_resume(visitor: Visitor) -> None:
         for verb in ("install", "pause"):
             answer = await client.post(f"/api/v1/presets/FLUX_SCHNELL_FP8/{verb}")
             assert answer.status_code == 200, answer.text
-
-
-async def _sound(visitor: Visitor, width: int) -> None:
-    assert await visitor.flaws() == []
-    assert await visitor.overflow_px() <= 0
-    if width == 360:
-        assert await visitor.small_targets() == []

@@ -16,31 +16,6 @@ from tests.support.product import Product
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 SURVEYED_MS = 60_000
-FILTERED_MS = 150
-FRAME_MS = 33
-
-_FILTER = """async (text) => {
-    const field = document.getElementById("models-search");
-    const write = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
-    const list = document.querySelector(".file-rows");
-    const began = performance.now();
-    write.call(field, text);
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    while (list.isConnected && list.querySelectorAll(".file-row").length > 20) await new Promise(requestAnimationFrame);
-    return performance.now() - began;
-}"""
-_SCROLL = """async () => {
-    const gaps = [];
-    let last = performance.now();
-    for (let step = 0; step < 90; step += 1) {
-        scrollBy(0, 120);
-        await new Promise(requestAnimationFrame);
-        const now = performance.now();
-        gaps.push(now - last);
-        last = now;
-    }
-    return gaps.sort((a, b) => a - b);
-}"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -241,23 +216,20 @@ async def test_duplicates_are_found_and_stored_once(visitor: Visitor) -> None:
     assert len({name.stat().st_ino for name in names}) == 1
 
 
-async def test_two_thousand_files_are_filtered_at_once_and_scrolled_smoothly(visitor: Visitor) -> None:
+async def test_two_thousand_files_are_found_though_few_are_in_the_document(visitor: Visitor) -> None:
     page = await _open(visitor, "/models?tab=files")
     await expect(visitor.section("Files")).to_contain_text(re.compile(r"2,0\d\d"), timeout=SURVEYED_MS)
-    frames: list[list[float]] = []
-    for _ in range(3):
-        frames.append(await page.evaluate(_SCROLL))
-        await page.evaluate("scrollTo(0, 0)")
-    # The best of some: what is measured is the page, not what else this machine does.
-    times: list[float] = []
-    for _ in range(3):
-        await page.get_by_role("searchbox", name="Search files").fill("style")
-        await expect(page.locator(".file-row").nth(50)).to_be_attached()
-        times.append(await page.evaluate(_FILTER, "style-000"))
-    p50, p95 = (min(gaps[len(gaps) * share // 100] for gaps in frames) for share in (50, 95))
-    print(f"filter {[round(t) for t in times]} ms, frames p50 {p50:.0f} p95 {p95:.0f} ms")
-    assert min(times) <= FILTERED_MS
-    assert p50 <= FRAME_MS
+    rows = page.locator(".file-row")
+    await expect(rows.nth(50)).to_be_attached()
+    first = await rows.count()
+    assert first < MANY // 4, "a list that is rendered whole each time stutters"
+    search = page.get_by_role("searchbox", name="Search files")
+    await search.fill("style-000")
+    await expect(rows).to_have_count(10)
+    await search.fill("")
+    await expect(rows.nth(50)).to_be_attached()
+    await page.locator(".more").scroll_into_view_if_needed()
+    await expect(rows.nth(first)).to_be_attached()
 
 
 async def test_filters_are_or_inside_and_across_and_stay_after_a_reload(visitor: Visitor) -> None:

@@ -173,7 +173,7 @@ async def test_every_page_is_marked_as_old_while_the_gateway_is_away(person: Vis
 @pytest.mark.parametrize("address", PAGES)
 async def test_the_keyboard_reaches_everything_and_is_seen(person: Visitor, address: str, width: int) -> None:
     page = person.page
-    await page.set_viewport_size({"width": width, "height": 900})
+    await page.set_viewport_size({"width": width, "height": 900 if width == WIDE else 640})
     await page.goto(person.product.url + address)
     await person.live()
     await expect(page.locator(".loading")).to_have_count(0)

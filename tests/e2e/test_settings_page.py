@@ -110,25 +110,6 @@ async def test_the_catalog_is_read_again(visitor: Visitor) -> None:
     await expect(page.get_by_text("Catalog refreshed")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_everybody_can_use_it(visitor: Visitor, scheme: str, width: int) -> None:
-    page = visitor.page
-    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    await page.set_viewport_size({"width": width, "height": 3200 if width == 360 else 1600})
-    await _open(visitor)
-    await _sound(visitor, width)
-    name = f"for {scheme} {width}"
-    await page.get_by_role("textbox", name="Name").fill(name)
-    await page.get_by_role("button", name="Make token").click()
-    await expect(page.get_by_role("dialog", name=f"Token {name}")).to_be_visible()
-    await _sound(visitor, width)
-    await page.get_by_role("button", name="Done").click()
-    await page.get_by_role("button", name=f"Revoke {name}").click()
-    await expect(page.get_by_role("dialog", name=f"Revoke {name}?")).to_be_visible()
-    await _sound(visitor, width)
-
-
 async def _until(client: httpx.AsyncClient, **expected: object) -> None:
     """Return once the queue says so; the page does not wait for its own writes."""
     for _ in range(50):
@@ -137,10 +118,3 @@ async def _until(client: httpx.AsyncClient, **expected: object) -> None:
         if said == expected:
             return
     raise AssertionError(said)
-
-
-async def _sound(visitor: Visitor, width: int) -> None:
-    assert await visitor.flaws() == []
-    assert await visitor.overflow_px() <= 0
-    if width == 360:
-        assert await visitor.small_targets() == []
