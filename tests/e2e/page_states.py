@@ -77,9 +77,9 @@ def write(place: str, text: str) -> Step:
     return step
 
 
-def drop(name: str, text: str) -> Step:
-    """Drop a file on the page."""
-    return lambda visitor: visitor.page.evaluate(_DROP, [name, text])
+def drop(name: str, text: str, *others: tuple[str, str]) -> Step:
+    """Drop a file on the page, or several."""
+    return lambda visitor: visitor.page.evaluate(_DROP, [(name, text), *others])
 
 
 def refused(path: str, status: int, detail: str) -> Step:
@@ -92,9 +92,9 @@ def refused(path: str, status: int, detail: str) -> Step:
     return lambda visitor: visitor.page.route(path, answer)
 
 
-_DROP = """([name, text]) => {
+_DROP = """(files) => {
     const carried = new DataTransfer();
-    carried.items.add(new File([text], name, { type: "application/json" }));
+    for (const [name, text] of files) carried.items.add(new File([text], name));
     const event = { dataTransfer: carried, bubbles: true, cancelable: true };
     for (const kind of ["dragover", "drop"]) document.querySelector("h1").dispatchEvent(new DragEvent(kind, event));
 }"""
@@ -107,6 +107,7 @@ def _to_stop(number: int) -> list[Step]:
 
 
 _DOWNLOAD = "role=dialog >> role=textbox >> nth=0"
+_CUSTOM = '{"nodes": [{"id": 1, "type": "UnetLoaderGGUF", "mode": 0, "widgets_values": ["flux.gguf"]}]}'
 _LORA = '{"1": {"class_type": "LoraLoader", "inputs": {"lora_name": "nowhere.safetensors"}}}'
 
 
@@ -237,6 +238,21 @@ BUSY = (
         sees("[data-template]"),
         drop("mine.json", _LORA),
         sees("role=textbox[name='Address of nowhere.safetensors']"),
+    ),
+    state(
+        "a workflow's warnings",
+        "/workflows",
+        sees("[data-template]"),
+        drop("gguf.json", _CUSTOM),
+        click("role=dialog >> summary"),
+        sees("role=dialog >> pre"),
+    ),
+    state(
+        "several dropped files",
+        "/workflows",
+        sees("[data-template]"),
+        drop("mine.json", _LORA, ("photo.png", "no picture"), ("x.lock.json", '{"modeldeck_lock": 1}')),
+        sees("role=dialog >> text=1 missing"),
     ),
     state("no workflow", "/workflows", sees("[data-template]"), drop("half.json", "{"), sees("text=It is not JSON")),
     state("the log", "/activity?category=download", sees("#log li")),

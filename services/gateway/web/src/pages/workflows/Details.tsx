@@ -46,10 +46,10 @@ export function Details({ of: scan, how, lock, eager = false, onInstalled, child
   }, [ready]);
   const planned = (file: Needed) => {
     const entry = entryOf(file, files);
-    if (!entry) return plan.isFetching ? { size: "", how: <p className="muted">Looking for a source…</p> } : undefined;
+    if (!entry) return plan.isFetching ? { size: null, how: <p className="muted">Looking for a source…</p> } : undefined;
     const choice = choices[entry.path] ?? "";
     return {
-      size: sizeText(entry, choice),
+      size: <Size of={entry} choice={choice} />,
       how: <Planned file={entry} choice={choice} onChoose={(value) => choose(entry.path, value)} />,
     };
   };
@@ -60,8 +60,9 @@ export function Details({ of: scan, how, lock, eager = false, onInstalled, child
       {plan.error && waiting.length > 0 && (
         <Failure onRetry={() => void plan.refetch()}>{`How to get these files could not be found out: ${plan.error.message}`}</Failure>
       )}
-      <FileList files={needed(scan.references)} flying={flying} planned={planned} />
-      <Space volumes={volumes} />
+      <FileList files={needed(scan.references)} flying={flying} planned={planned}>
+        <Space volumes={volumes} />
+      </FileList>
       <DrawerFoot>
         {children}
         {scan.compatible && scan.references.length > 0 && <SaveLock lock={lock} />}
@@ -86,9 +87,9 @@ function entryOf({ path, filename, form, active, status }: Needed, files: readon
   );
 }
 
-function sizeText(entry: PlanFile, choice: string): string {
-  if (!choice && (entry.action === "choose" || entry.action === "none")) return "";
-  const size = sizeOf(entry, choice);
-  if (size === undefined) return "size unknown";
-  return size > 0 ? bytes(size) : "linked";
+function Size({ of, choice }: { of: PlanFile; choice: string }) {
+  if (!choice && (of.action === "choose" || of.action === "none")) return null;
+  const size = sizeOf(of, choice);
+  if (!size) return <span className="muted">{size === 0 ? "linked" : "size unknown"}</span>;
+  return <span className="size">{bytes(size)}</span>;
 }

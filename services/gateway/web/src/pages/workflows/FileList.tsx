@@ -16,11 +16,13 @@ interface FileListProps {
   files: readonly Needed[];
   flying: Flying;
   /** What is planned for a file that is missing, below it; and its size. */
-  planned: (file: Needed) => { size: string; how: ReactNode } | undefined;
+  planned: (file: Needed) => { size: ReactNode; how: ReactNode } | undefined;
+  /** Said below what is missing. */
+  children?: ReactNode;
 }
 
 /** Every file that a workflow names: what stands in its way first, then what is there, then what is not needed now. */
-export function FileList({ files, flying, planned }: FileListProps) {
+export function FileList({ files, flying, planned, children }: FileListProps) {
   const missing = files.filter(({ active, status }) => active && status !== "present");
   const present = files.filter(({ active, status }) => active && status === "present");
   const unused = files.filter(({ active }) => !active);
@@ -29,6 +31,7 @@ export function FileList({ files, flying, planned }: FileListProps) {
       <Files title={`Misses ${counted(missing.length)}`} files={missing}>
         {(file) => <File key={file.path} file={file} flight={flying(file.path)} planned={planned(file)} />}
       </Files>
+      {children}
       <Files title={missing.length > 0 ? `Has ${counted(present.length)}` : `Needs ${counted(present.length)}`} files={present}>
         {(file) => <File key={file.path} file={file} />}
       </Files>
@@ -64,7 +67,7 @@ function File({ file, flight, planned }: { file: Needed; flight?: InFlight | und
       <div className="line">
         <span className="name">{filename}</span>
         <span className="end">
-          {!flight && planned?.size && <span className="size">{planned.size}</span>}
+          {!flight && planned?.size}
           {flight ? <Badge tone="info">{WORDS[flight.status] ?? flight.status}</Badge> : <Badge tone={file.active ? tone : "idle"}>{word}</Badge>}
         </span>
       </div>

@@ -15,9 +15,11 @@ interface PlannedProps {
 export function Planned({ file, choice, onChoose }: PlannedProps) {
   const { path, action, source, from_path, alternatives, code, message, conflict } = file;
   const folder = path.slice(0, path.lastIndexOf("/")) || "the models folder";
+  const selects = onChoose !== undefined && (action === "download" || action === "link") && (alternatives?.length ?? 0) > 0;
   return (
     <>
-      {action === "download" && source && (
+      {action === "download" && source && selects && <p className="muted">Into {folder}</p>}
+      {action === "download" && source && !selects && (
         <p>
           From {origin(source)} <span className="muted">· into {folder}</span>
         </p>
@@ -27,9 +29,9 @@ export function Planned({ file, choice, onChoose }: PlannedProps) {
       {conflict && <p className="reason">{conflict}</p>}
       {action === "choose" && onChoose && <Candidates file={file} choice={choice} onChoose={onChoose} />}
       {action === "none" && code !== "folder" && onChoose && <Address path={path} choice={choice} onChoose={onChoose} />}
-      {(action === "download" || action === "link") && onChoose && (alternatives?.length ?? 0) > 0 && (
+      {selects && (
         <label className="field">
-          <span>Source</span>
+          <span>From</span>
           <select value={choice} onChange={(event) => onChoose(event.target.value)} aria-label={`Source of ${fileName(path)}`}>
             <option value="">{action === "link" ? `the copy at ${from_path}` : source ? origin(source) : "as planned"}</option>
             {alternatives?.map((other) => (
