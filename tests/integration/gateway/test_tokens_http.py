@@ -31,6 +31,8 @@ QUESTIONS = {
     ("POST", "/api/v1/downloads/plan"),
     ("POST", "/api/v1/workflows/scan"),
     ("POST", "/api/v1/workflows/plan"),
+    ("POST", "/api/v1/workflows/lock"),
+    ("POST", "/api/v1/workflows/lock"),
     ("POST", "/api/v1/workflows/lock/plan"),
 }
 """Reads that take a body."""
