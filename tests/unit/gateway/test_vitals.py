@@ -72,8 +72,8 @@ class _Health:
     def __init__(self) -> None:
         self.down: set[str] = set()
 
-    async def check(self) -> dict[str, Any]:
-        return {"services": {name: {"ok": name not in self.down} for name in ("downloader", "catalog", "telemetry")}}
+    async def services(self) -> dict[str, bool]:
+        return {name: name not in self.down for name in ("downloader", "catalog", "telemetry")}
 
 
 async def test_a_service_that_goes_down_is_published() -> None:

@@ -55,6 +55,11 @@ class HealthCheck:
             self._asking = asyncio.create_task(self._ask_all())
         return await asyncio.shield(self._asking)
 
+    async def services(self) -> dict[str, bool]:
+        """Return whether each of the other services is ready, asked now and of them alone."""
+        said = await asyncio.gather(*(self._ask(name) for name in SERVICES))
+        return {name: bool(one["ok"]) for name, one in zip(SERVICES, said, strict=True)}
+
     async def _ask_all(self) -> dict[str, Any]:
         own, log_answers, *others = await asyncio.gather(
             self._own(), self._log_answers(), *(self._ask(name) for name in SERVICES)

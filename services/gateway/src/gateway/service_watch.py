@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.health import SERVICES, HealthCheck
+from gateway.health import HealthCheck
 from gateway.live import Live
 
 WELL_S = 5.0
@@ -27,8 +27,7 @@ class ServiceWatch:
 
     async def look(self) -> bool:
         """Look once; return whether all are ready."""
-        services = (await self._health.check())["services"]
-        ready = {name: bool(services[name]["ok"]) for name in SERVICES}
+        ready = await self._health.services()
         if self._live.boards.vitals.found(ready):
             self._live.boards.mark("overview")
             self._live.publish()
