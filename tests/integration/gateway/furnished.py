@@ -278,13 +278,13 @@ def _answer_commands(product: Product) -> None:
         LinkModelFile: {"path": path, "from_path": HAVE, "method": "hardlink"},
         PlanRestore: {"file": source},
         UninstallPreset: {"preset_id": "b", "deleted": [path], "freed_bytes": 1, "kept": []},
-        LockWorkflow: {"lock": {"version": 1}},
         d.PlanFiles: {"volumes": [{"path": "/", "fits": True, **volume}], "files": []},
     }
     for command, answer in data.items():
         product.services.answers[command] = _always(Reply(ok=True, data=answer))
     product.services.answers[ScanWorkflow] = _scan
     product.services.answers[PlanLock] = _plan_lock
+    product.services.answers[LockWorkflow] = _lock
 
 
 def _always(reply: Reply) -> Callable[[object], Awaitable[Reply]]:
@@ -298,6 +298,12 @@ async def _plan_lock(command: PlanLock) -> Reply:
     if not isinstance(_json(command.lock), dict):
         return Reply(ok=False, code="invalid_lock", message="This is no lock file.", status=422)
     return Reply(ok=True, data={"files": []})
+
+
+async def _lock(command: LockWorkflow) -> Reply:
+    if not command.template_id and not isinstance(_json(command.data), dict):
+        return Reply(ok=False, code="unreadable", message="The workflow cannot be read.", status=422)
+    return Reply(ok=True, data={"lock": {"version": 1}})
 
 
 async def _scan(command: ScanWorkflow) -> Reply:
