@@ -70,7 +70,7 @@ async def _outage(visitor: Visitor, process: str, said: str) -> None:
     page, queue = visitor.page, visitor.section("Download queue")
     with visitor.product.without(process):
         await expect(page.get_by_text(said)).to_be_visible(timeout=15_000)
-        await expect(page.get_by_text(re.compile(r"What you see is of \d+:\d+:\d+"))).to_be_visible()
+        await expect(page.get_by_text(re.compile(r"What you see is (of|from) \d+:\d+:\d+"))).to_be_visible()
         await expect(page.get_by_role("status").filter(has_text="Not live")).to_be_visible()
         for name in ("Disk health", "System resources", "At a glance"):
             await expect(visitor.section(name)).to_contain_text("Stale data")
