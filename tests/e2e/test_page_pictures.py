@@ -122,7 +122,8 @@ async def _template(page: Page) -> None:
 
 async def _story(page: Page) -> None:
     done = page.get_by_role("listitem").filter(has_text="Stable Diffusion 1.5").filter(has_text="completed")
-    await done.get_by_role("button", name=re.compile("The story of")).first.click()
+    await done.get_by_role("button", name=re.compile("Details of")).first.click()
+    await done.get_by_role("button", name="Story of this download").first.click()
     await expect(page.locator(".story li").last).to_contain_text("Completed")
 
 
