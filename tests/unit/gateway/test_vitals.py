@@ -8,6 +8,7 @@ from typing import Any, Literal
 from gateway.boards.fold import Boards
 from gateway.boards.overview import overview
 from gateway.boards.vitals import SILENT_AFTER_S, Vitals
+from gateway.derived import Derived
 from gateway.live import Live
 from gateway.service_watch import ServiceWatch
 from modeldeck_events.generations import ComfyuiStatus
@@ -53,13 +54,16 @@ def test_a_status_that_was_read_back_is_as_old_as_it_says() -> None:
     assert vitals.state()["comfyui"]["studio"] == {"status": "silent"}
 
 
-def test_the_overview_has_both() -> None:
+def test_the_topic_overview_has_both() -> None:
     boards = Boards()
     boards.take_changes(0.0)
     boards.read(status(running=2), 1.0)
     boards.vitals.found({"downloader": True, "catalog": False})
     assert boards.take_changes(1.0).topics == {"overview"}
-    shown = overview(boards, (), NOW, connected=True)["systemStatus"]
+    assert "services" not in overview(boards, (), NOW, connected=True)["systemStatus"], (
+        "what is answered of the past too"
+    )
+    shown = Derived(boards, lambda: True, lambda: NOW).renders()["overview"]()["systemStatus"]
     assert shown["comfyui"] == {"studio": {"status": "ok", "running": 2}}
     assert shown["services"] == {"downloader": True, "catalog": False}
     assert boards.age(NOW, 1.0, deaf=False) is False

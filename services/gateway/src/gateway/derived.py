@@ -59,7 +59,13 @@ class Derived:
         return shown != before
 
     def _overview(self) -> Json:
-        """Return the overview in UTC, its recent activity by id: the order is that of the object."""
+        """Return the overview in UTC, its recent activity by id: the order is that of the object.
+
+        It says also what else runs now, which no log knows and so no answer from the past.
+        """
         entries = [item.data for item in self._boards.activity.newest("", limit=_ENTRIES)]
         state = overview(self._boards, entries, self._now(), connected=self._connected())
-        return state | {"recentActivity": {item["id"]: item for item in state["recentActivity"]}}
+        return state | {
+            "recentActivity": {item["id"]: item for item in state["recentActivity"]},
+            "systemStatus": state["systemStatus"] | self._boards.vitals.state(),
+        }

@@ -120,7 +120,6 @@ def _system_status(boards: Boards, *, connected: bool) -> Json:
         database="connected" if connected else "disconnected",
         gpuMemory=_gpu_memory(boards),
         inferenceServers=stock.running("inference"),
-        **boards.vitals.state(),
     )
 
 

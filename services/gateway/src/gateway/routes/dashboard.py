@@ -92,6 +92,11 @@ class SystemStatus(Shape):
     database: Literal["connected", "disconnected"]
     gpuMemory: GpuMemory | None = None  # noqa: N815
     inferenceServers: int  # noqa: N815
+
+
+class SystemStatusTopic(SystemStatus):
+    """The same, and what else runs now."""
+
     services: dict[str, bool] | None = Field(None, description="whether each service of the product is ready")
     comfyui: dict[str, ComfyuiShown] | None = Field(None, description="every ComfyUI that is watched, by its name")
 
@@ -113,7 +118,6 @@ class OverviewTrends(Shape):
 
 class _Glance(Shape):
     statistics: Statistics
-    systemStatus: SystemStatus  # noqa: N815
     quickStats: QuickStats  # noqa: N815
     absent: list[str]
     trends: OverviewTrends | None = None
@@ -122,12 +126,14 @@ class _Glance(Shape):
 class Overview(_Glance):
     """The workspace at a glance (R-022)."""
 
+    systemStatus: SystemStatus  # noqa: N815
     recentActivity: list[RecentItem]  # noqa: N815
 
 
 class OverviewTopic(_Glance):
     """The same as a topic of the stream: days in UTC, the recent activity by id, newest first."""
 
+    systemStatus: SystemStatusTopic  # noqa: N815
     recentActivity: dict[str, RecentItem]  # noqa: N815
 
 

@@ -3085,7 +3085,7 @@ export interface components {
                 [key: string]: components["schemas"]["RecentItem"];
             };
             statistics: components["schemas"]["Statistics"];
-            systemStatus: components["schemas"]["SystemStatus"];
+            systemStatus: components["schemas"]["SystemStatusTopic"];
             trends?: components["schemas"]["OverviewTrends"] | null;
         } & {
             [key: string]: unknown;
@@ -4203,6 +4203,27 @@ export interface components {
          * @description What works (R-025).
          */
         SystemStatus: {
+            /**
+             * Database
+             * @enum {string}
+             */
+            database: "connected" | "disconnected";
+            gpuMemory?: components["schemas"]["GpuMemory"] | null;
+            /** Inferenceservers */
+            inferenceServers: number;
+            /**
+             * Trainingserver
+             * @enum {string}
+             */
+            trainingServer: "online" | "offline";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * SystemStatusTopic
+         * @description The same, and what else runs now.
+         */
+        SystemStatusTopic: {
             /**
              * Comfyui
              * @description every ComfyUI that is watched, by its name
