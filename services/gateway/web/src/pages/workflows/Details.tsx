@@ -44,6 +44,7 @@ export function Details({ of: scan, how, lock, eager = false, onInstalled, child
   useEffect(() => {
     if (ready) document.getElementById("install-missing")?.focus({ preventScroll: true });
   }, [ready]);
+  const isComing = missing.length > 0 && waiting.length === 0;
   const planned = (file: Needed) => {
     const entry = entryOf(file, files);
     if (!entry) return plan.isFetching ? { size: null, how: <p className="muted">Looking for a source…</p> } : undefined;
@@ -56,7 +57,7 @@ export function Details({ of: scan, how, lock, eager = false, onInstalled, child
   return (
     <>
       <Verdict of={scan} coming={missing.length - waiting.length} />
-      {outcome && !(scan.compatible && outcome.unresolved.length > 0) && <Outcome of={outcome} />}
+      {outcome && <Outcome of={outcome} isOver={isComing || missing.length === 0} />}
       {plan.error && waiting.length > 0 && (
         <Failure onRetry={() => void plan.refetch()}>{`How to get these files could not be found out: ${plan.error.message}`}</Failure>
       )}
@@ -68,7 +69,7 @@ export function Details({ of: scan, how, lock, eager = false, onInstalled, child
         {scan.compatible && scan.references.length > 0 && <SaveLock lock={lock} />}
         {scan.compatible && <OpenComfyui />}
         {waiting.length > 0 && <InstallButton of={installing} />}
-        {missing.length > 0 && waiting.length === 0 && (
+        {isComing && (
           <a className="button" href="/models?filter=queue">
             Show the queue
           </a>
@@ -90,6 +91,6 @@ function entryOf({ path, filename, form, active, status }: Needed, files: readon
 function Size({ of, choice }: { of: PlanFile; choice: string }) {
   if (!choice && (of.action === "choose" || of.action === "none")) return null;
   const size = sizeOf(of, choice);
-  if (!size) return <span className="muted">{size === 0 ? "linked" : "size unknown"}</span>;
+  if (!size) return <span className="muted">{size === 0 ? "will be linked" : "size unknown"}</span>;
   return <span className="size">{bytes(size)}</span>;
 }
