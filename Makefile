@@ -3,6 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 SET_UP := @$(PYTHON) deploy/local/setup/set_up.py
 PYTEST := $(BIN)/pytest
+# Most tests wait for other processes. A file's tests stay together, and those of the browser, which time what it
+# draws, stay alone.
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 WEB := services/gateway/web
 CODE := libs services deploy tests
 
@@ -25,7 +29,8 @@ setup:  ## virtual environment, nats-server and dashboard build; quick when noth
 
 test: setup check  ## everything: lint, types, architecture, unit, integration, browser
 	$(SET_UP) --tests --browser
-	$(PYTEST) tests/unit tests/integration tests/e2e
+	$(PYTEST) $(SIDE_BY_SIDE) tests/integration tests/unit
+	$(PYTEST) tests/e2e
 
 check: setup  ## lint, format, types, architecture, dashboard types and tests
 	$(BIN)/ruff check .
@@ -39,10 +44,10 @@ fix: setup  ## repair what ruff can repair
 	$(BIN)/ruff format .
 
 unit: setup  ## unit and property tests
-	$(PYTEST) tests/unit $(ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) tests/unit $(ARGS)
 
 integration: setup  ## tests on a real nats-server and real processes
-	$(PYTEST) tests/integration $(ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) tests/integration $(ARGS)
 
 e2e: setup  ## browser tests (system Chromium)
 	$(SET_UP) --tests --browser
@@ -52,8 +57,9 @@ screenshots: setup  ## pictures of the page at work: each page's into docs/image
 	$(SET_UP) --tests --browser
 	PICTURES_DIR=docs/images $(PYTEST) tests/e2e/test_page_pictures.py
 
-faults: setup  ## kill, freeze and restart real processes during installs
+faults: setup  ## kill, freeze and restart real processes during installs; draw many requests from the API's document
 	$(PYTEST) tests/faults -s $(ARGS)
+	CONTRACT_EXAMPLES=100 $(PYTEST) tests/integration/gateway/test_contract.py --timeout 1800
 
 bench: setup  ## measure; prints tables
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -22,7 +22,9 @@ def free_port() -> int:
 
 def client(port: int, *, token: str = TOKEN) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, trust_env=False, verify=False
+    )
 
 
 @asynccontextmanager
