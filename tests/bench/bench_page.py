@@ -23,6 +23,7 @@ from playwright.async_api import Browser, CDPSession, Locator, Page, Route, expe
 from tests.e2e.model_shelf import MANY, furnished
 from tests.e2e.visitor import Visitor, chromium
 from tests.support.product import running_product
+from tests.support.workflows import packaged
 
 CONTEXTS = int(os.environ.get("BENCH_CONTEXTS", "9"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))
@@ -56,6 +57,7 @@ _FILTER = """async ([id, rows, text]) => {
     while (document.querySelectorAll(rows).length === before) await new Promise(requestAnimationFrame);
     return performance.now() - began;
 }"""
+_TEMPLATES = "[data-template^='workflows/library/']"
 _SCROLL = """async () => {
     const gaps = [];
     let last = performance.now();
@@ -86,6 +88,7 @@ async def _demo(folder: Path, browser: Browser) -> list[Row]:
             await _optimistic(visitor),
             *await _silence(visitor),
             await _restart(visitor),
+            *await _templates(visitor),
         ]
         await context.close()
         return rows
@@ -203,6 +206,35 @@ def _live(page: Page) -> Locator:
     return page.locator(".connection.ok")
 
 
+async def _templates(visitor: Visitor) -> list[Row]:
+    """All workflows that ComfyUI ships, in one list."""
+    page, templates = visitor.page, packaged()
+    folder = visitor.product.data_dir / "workflows" / "library"
+    folder.mkdir(parents=True)
+    for name, content in templates.items():
+        (folder / name).write_bytes(content)
+    await page.goto(f"{visitor.product.url}/workflows")
+    await expect(page.locator(_TEMPLATES)).to_have_count(len(templates), timeout=60_000)
+    filters: list[float] = []
+    for _ in range(5):
+        filters.append(await page.evaluate(_FILTER, ["template-search", _TEMPLATES, "qwen image edit"]))
+        await page.get_by_role("searchbox", name="Search templates and files").fill("")
+        await expect(page.locator(_TEMPLATES)).to_have_count(len(templates))
+    return [
+        (f"{len(templates)} templates, filter", "150 ms", _spread(filters)),
+        (f"{len(templates)} templates, scroll, p95 of frames", "33 ms", _spread(await _scrolled(page))),
+    ]
+
+
+async def _scrolled(page: Page) -> list[float]:
+    p95s: list[float] = []
+    for _ in range(5):
+        gaps: list[float] = await page.evaluate(_SCROLL)
+        p95s.append(gaps[len(gaps) * 95 // 100])
+        await page.evaluate("scrollTo(0, 0)")
+    return p95s
+
+
 async def _until(place: Locator) -> float:
     began = time.monotonic()
     await expect(place).to_be_visible(timeout=60_000)
@@ -224,11 +256,7 @@ async def _shelf(folder: Path, browser: Browser) -> list[Row]:
             filters.append(await page.evaluate(_FILTER, ["models-search", ".file-row", "style-000"]))
         await page.get_by_role("searchbox", name="Search files").fill("")
         await expect(page.locator(".file-row").nth(30)).to_be_attached()
-        p95s: list[float] = []
-        for _ in range(5):
-            gaps: list[float] = await page.evaluate(_SCROLL)
-            p95s.append(gaps[len(gaps) * 95 // 100])
-            await page.evaluate("scrollTo(0, 0)")
+        p95s = await _scrolled(page)
         await context.close()
         return [
             (f"{MANY} rows, filter", "150 ms", _spread(filters)),
