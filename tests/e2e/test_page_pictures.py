@@ -143,7 +143,7 @@ SCENES = (
     Scene("home", "/", _home, is_kept=True),
     Scene("preset", "/models?preset=SD15_BASE", _preset),
     Scene("queue", "/models?filter=queue", _queue),
-    # Scene("download", "/models?download=bartowski/Llama-3.2-3B-Instruct-GGUF", _download),
+    Scene("download", "/models?download=bartowski/Llama-3.2-3B-Instruct-GGUF", _download),
     Scene("delete", "/models?tab=files", _delete),
     Scene("template", "/workflows", _template),
     Scene("story", "/activity", _story),
