@@ -6,19 +6,15 @@ import asyncio
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
-from modeldeck_events import bus, topology
 from modeldeck_events import downloads as d
 from modeldeck_events.bus import Bus
 from modeldeck_events.projector import Projector
 from modeldeck_events.store import Meta, Record
-from nats.aio.msg import Msg
 
-from tests.support.nats import running_nats
+from tests.bench.event_log import event_log, read_raw
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -48,24 +44,19 @@ def main() -> None:
 
 
 async def _measure() -> None:
-    # sync_interval off: only the filling would feel it
-    with tempfile.TemporaryDirectory() as folder:
-        async with running_nats(Path(folder)) as server:
-            connected = await bus.connect(server.url, "bench")
-            await topology.ensure(connected.js)
-            filled_s = await _fill(connected)
-            rates: dict[str, list[float]] = {"raw ordered consumer": [], "follow": [], "projector": []}
-            ways: dict[str, Callable[[Bus], Awaitable[None]]] = {
-                "raw ordered consumer": _raw,
-                "follow": _follow,
-                "projector": _project,
-            }
-            for _ in range(ROUNDS):
-                for name, way in ways.items():
-                    began = time.perf_counter()
-                    await way(connected)
-                    rates[name].append(EVENTS / (time.perf_counter() - began))
-            await connected.close()
+    rates: dict[str, list[float]] = {"raw ordered consumer": [], "follow": [], "projector": []}
+    ways: dict[str, Callable[[Bus], Awaitable[None]]] = {
+        "raw ordered consumer": lambda connected: read_raw(connected, EVENTS),
+        "follow": _follow,
+        "projector": _project,
+    }
+    async with event_log() as (connected, _):
+        filled_s = await _fill(connected)
+        for _ in range(ROUNDS):
+            for name, way in ways.items():
+                began = time.perf_counter()
+                await way(connected)
+                rates[name].append(EVENTS / (time.perf_counter() - began))
     sys.stdout.write(f"{EVENTS} events, {ROUNDS} rounds in turns; filled at {EVENTS / filled_s:,.0f}/s\n\n")
     raw = rates["raw ordered consumer"]
     sys.stdout.write("| way | events/s (median) | of raw (median of pairs) |\n|---|---|---|\n")
@@ -100,21 +91,6 @@ def _event(number: int) -> d.DownloadFileCompleted:
         host="huggingface.co",
         fetched_bytes=4_800_000_000,
     )
-
-
-async def _raw(connected: Bus) -> None:
-    done = asyncio.Event()
-    count = 0
-
-    async def receive(_message: Msg) -> None:
-        nonlocal count
-        count += 1
-        if count == EVENTS:
-            done.set()
-
-    subscription = await connected.js.subscribe("evt.>", stream=topology.EVENTS, ordered_consumer=True, cb=receive)
-    await done.wait()
-    await subscription.unsubscribe()
 
 
 async def _follow(connected: Bus) -> None:

@@ -11,7 +11,6 @@ import os
 import random
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -21,13 +20,11 @@ from gateway.app import spare_collections
 from gateway.boards.fold import Boards
 from gateway.checkpoints import PastFolds
 from gateway.snapshots import SnapshotKeeper, Snapshots
-from modeldeck_events import bus, topology
 from modeldeck_events.bus import Bus
 from modeldeck_events.projector import Projector
-from nats.aio.msg import Msg
 
+from tests.bench.event_log import event_log, read_raw
 from tests.support.big_log import Size, facts, fill
-from tests.support.nats import running_nats
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -41,22 +38,18 @@ def main() -> None:
 
 
 async def _measure() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with running_nats(Path(folder)) as server:
-            connected = await bus.connect(server.url, "bench")
-            await topology.ensure(connected.js)
-            began = time.perf_counter()
-            count = await fill(connected, facts(Size().scaled(EVENTS)))
-            _say(f"{count:,} facts of a busy studio, filled at {count / (time.perf_counter() - began):,.0f}/s")
-            await _rates(connected, count)
-            await spare_collections()
-            await _snapshots(connected, count, Path(folder))
-            await _past(connected, count)
-            await connected.close()
+    async with event_log() as (connected, folder):
+        began = time.perf_counter()
+        count = await fill(connected, facts(Size().scaled(EVENTS)))
+        _say(f"{count:,} facts of a busy studio, filled at {count / (time.perf_counter() - began):,.0f}/s")
+        await _rates(connected, count)
+        await spare_collections()
+        await _snapshots(connected, count, folder)
+        await _past(connected, count)
 
 
 async def _rates(connected: Bus, count: int) -> None:
-    ways: dict[str, Callable[[Bus, int], Awaitable[object]]] = {"raw ordered consumer": _raw, "all boards": _fold}
+    ways: dict[str, Callable[[Bus, int], Awaitable[object]]] = {"raw ordered consumer": read_raw, "all boards": _fold}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     busy: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
@@ -145,20 +138,6 @@ def _pauses() -> Iterator[list[float]]:
         yield found
     finally:
         task.cancel()
-
-
-async def _raw(connected: Bus, count: int) -> None:
-    done, got = asyncio.Event(), 0
-
-    async def receive(_message: Msg) -> None:
-        nonlocal got
-        got += 1
-        if got == count:
-            done.set()
-
-    subscription = await connected.js.subscribe("evt.>", stream=topology.EVENTS, ordered_consumer=True, cb=receive)
-    await done.wait()
-    await subscription.unsubscribe()
 
 
 async def _fold(connected: Bus, count: int) -> tuple[Boards, Projector]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 from gateway import api
@@ -127,15 +128,25 @@ async def test_every_read_model_has_an_etag_and_answers_304(furnished: Product) 
     for path, _ in operations("get", "at"):
         first = await furnished.http.get(filled(path))
         if first.status_code == 200 and "content-disposition" not in first.headers and not path.endswith("/plan"):
+            first, again = await asked_twice(furnished, filled(path))
             tag = first.headers["etag"]
-            again = await furnished.http.get(filled(path), headers={"If-None-Match": tag})
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag), path
             stale = await furnished.http.get(filled(path), headers={"If-None-Match": '"other"'})
-            assert (stale.status_code, stale.content) == (200, first.content), path
+            assert (stale.status_code, steady(stale.text)) == (200, steady(first.text)), path
             walked += 1
         else:
             assert first.status_code != 404, path
     assert walked > 20
+
+
+async def asked_twice(product: Product, url: str) -> tuple[httpx.Response, httpx.Response]:
+    """Return an answer and the one to whoever has it; what counts tenths of a second may have to be asked again."""
+    for _ in range(5):
+        first = await product.http.get(url)
+        again = await product.http.get(url, headers={"If-None-Match": first.headers["etag"]})
+        if again.status_code == 304:
+            break
+    return first, again
 
 
 async def test_both_prefixes_answer_the_same(furnished: Product) -> None:

@@ -6,55 +6,24 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 from modeldeck_events import downloads as d
 
-from tests.integration.gateway.conftest import TOKEN, client
 from tests.integration.gateway.fakes import FakeServices, eventually, fake_services
 from tests.integration.gateway.sse_client import Event, events
+from tests.support.gateways import client, free_port, running_gateway, until_it_answers
 from tests.support.nats import NatsServer
 from tests.unit.gateway.facts import queued
 
 DOWNLOADS = 250
 
 
-@asynccontextmanager
-async def gateway(folder: Path, nats_url: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    names = ("PATH", "HOME", "LANG")
-    environment = {name: os.environ[name] for name in names if name in os.environ} | {
-        "MODELDECK_DATA_DIR": str(folder / "data"),
-        "MODELDECK_NATS_URL": nats_url,
-        "MODELDECK_PORT": str(port),
-        "MODELDECK_TOKEN": TOKEN,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", env=environment, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def ready(http: httpx.AsyncClient) -> bool:
-    try:
-        return (await http.get("/api/v1/presets")).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 class Collector:
@@ -98,13 +67,13 @@ async def test_killed_again_and_again_every_entry_is_seen_exactly_once(
 ) -> None:
     services: FakeServices | None = None
     random_ = random.Random(7)
-    async with client(f"http://127.0.0.1:{port}") as http:
+    async with client(port) as http:
         collector = Collector(http)
         collecting = asyncio.create_task(collector.run())
         writing: asyncio.Task[None] | None = None
         for _ in range(4):
-            async with gateway(tmp_path, nats_server.url, port) as process:
-                await eventually(lambda: ready(http), 20)
+            async with running_gateway(tmp_path / "data", nats_server.url, port) as process:
+                await until_it_answers(port)
                 if services is None:
                     services = await fake_services(nats_server.url)
                     await eventually(lambda: is_true(collector.connections > 0))
@@ -112,8 +81,8 @@ async def test_killed_again_and_again_every_entry_is_seen_exactly_once(
                 await asyncio.sleep(0.2 + random_.random() * 0.6)
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
-        async with gateway(tmp_path, nats_server.url, port) as process:
-            await eventually(lambda: ready(http), 20)
+        async with running_gateway(tmp_path / "data", nats_server.url, port) as process:
+            await until_it_answers(port)
             assert writing is not None
             await writing
             await eventually(lambda: is_true(len(collector.entries) >= 6 * DOWNLOADS), 20)
@@ -132,8 +101,8 @@ async def test_killed_again_and_again_every_entry_is_seen_exactly_once(
         assert [e.name for e in collector.entries] == ["activity", "event"] * 3 * DOWNLOADS
         for file in (tmp_path / "data" / "gateway").glob("boards*"):
             file.unlink()
-        async with gateway(tmp_path, nats_server.url, port):
-            await eventually(lambda: ready(http), 20)
+        async with running_gateway(tmp_path / "data", nats_server.url, port):
+            await until_it_answers(port)
             assert (await http.get("/api/v1/downloads/queue")).json() == rebuilt
     if services is not None:
         await services.bus.close()
