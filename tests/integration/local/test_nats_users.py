@@ -82,7 +82,7 @@ async def test_a_command_is_answered_across_services(config: NatsConfig) -> None
 
     await catalog.subscribe("cmd.catalog.refresh", cb=answer)
     await catalog.flush()
-    assert (await gateway.request("cmd.catalog.refresh", b"{}", timeout=2)).data == b"done"
+    assert (await gateway.request("cmd.catalog.refresh", b"{}", timeout=20)).data == b"done"
     await catalog.close()
     await gateway.close()
 
