@@ -48,7 +48,7 @@ async def test_from_the_first_start_to_the_first_installed_model(visitor: Visito
     await expect(queue.get_by_role("heading", name="Completed (1)")).to_be_visible(timeout=INSTALL_MS)
     await page.keyboard.press("Escape")
     await expect(queue).to_have_count(0)
-    await expect(page.locator(".toast").filter(has_text=NAME).filter(has_text="verified")).to_be_visible()
+    await expect(page.locator(".toast").filter(has_text=NAME).filter(has_text="checked")).to_be_visible()
     await expect(card).to_contain_text("Installed")
 
     # It is there: in the storage, in the files with what was checked, and in the log.

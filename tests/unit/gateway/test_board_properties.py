@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gateway.boards.board import merge_patch
 from gateway.boards.fold import Boards
 from gateway.boards.overview import stats
@@ -206,9 +207,8 @@ def test_every_board_is_in_these_properties() -> None:
         assert name in MADE_UP or any(isinstance(event, board.FOLDS) for event in OTHERS), f"no fact here is for {name}"
 
 
-@given(STEPS)
-@settings(max_examples=150, deadline=None)
-def test_deltas_applied_to_a_snapshot_give_the_new_state(steps: list[Any]) -> None:
+def follow(steps: list[Any]) -> None:
+    """Hold after each step that a client who merged the deltas of the topics told of has the state."""
     boards = Boards()
     published = states(boards)
     client = without_nulls(published)
@@ -225,6 +225,17 @@ def test_deltas_applied_to_a_snapshot_give_the_new_state(steps: list[Any]) -> No
             client[name] = merge(client[name], patch)
             assert client[name] == without_nulls(state)
             published[name] = state
+
+
+@pytest.mark.parametrize("event", OTHERS, ids=lambda event: event.TYPE)
+def test_the_first_fact_of_others_tells_what_it_changes(event: Event) -> None:
+    follow([event])
+
+
+@given(STEPS)
+@settings(max_examples=150, deadline=None)
+def test_deltas_applied_to_a_snapshot_give_the_new_state(steps: list[Any]) -> None:
+    follow(steps)
 
 
 @given(STEPS, st.data())

@@ -229,6 +229,11 @@ def test_a_rejection_takes_an_approval_back_and_a_removed_scene_does_not_count()
     assert (shown["scenes_approved"], shown["scenes_total"]) == (6, 9)
 
 
+def test_a_comment_makes_no_project() -> None:
+    board = folded(Projects(), [fact(p.CommentAdded(project_id="film", comment_id="k", text="Warmer"), 0)])
+    assert (board.state(), board.reported) == ({"projects": {}}, False)
+
+
 @pytest.mark.parametrize("status", ["archived", "closed"])
 def test_a_project_that_is_over_is_not_shown(status: Any) -> None:
     board = folded(Projects(), [*PROJECT, fact(p.ProjectStatusChanged(project_id="film", status=status), 4)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from modeldeck_events.store import Record
 from modeldeck_events.studio.projects import (
+    CommentAdded,
     ProjectCreated,
     ProjectEvent,
     ProjectStatusChanged,
@@ -38,7 +39,7 @@ class _Project(msgspec.Struct):
 class Projects:
     """The projects of all sources."""
 
-    VERSION = 2
+    VERSION = 3
 
     def __init__(self) -> None:
         self._projects: dict[str, _Project] = {}
@@ -46,7 +47,7 @@ class Projects:
     def apply(self, record: Record) -> bool:
         """Fold one fact; comments change nothing here."""
         event = record.event
-        if not isinstance(event, ProjectEvent):
+        if not isinstance(event, ProjectEvent) or isinstance(event, CommentAdded):
             return False
         project = self._projects.setdefault(key_of(record), _Project(project_id=event.project_id))
         match event:
@@ -62,8 +63,6 @@ class Projects:
             case ReviewApproved() | ReviewRejected():
                 scene = project.scenes.setdefault(event.scene_id, _Scene())
                 scene.approved.put(isinstance(event, ReviewApproved), record, int(isinstance(event, ReviewRejected)))
-            case _:
-                return False
         return True
 
     @property
