@@ -151,6 +151,8 @@ def test_what_is_shown_agrees_with_a_plain_look(history: list[Event]) -> None:
     assert set(downloaded) <= usable
     listed = {v["path"] for view in repositories for v in view["variants"] if "path" in v}
     hub_names = {(view["repo"], v["filename"]) for view in repositories for v in view["variants"]}
+    described = [event.repository for event in history if isinstance(event, RepositoryDescribed)]
+    urls = {variant.url for repository in described for variant in repository.variants}
     for path, file in boards.library.files.items():
-        is_listed = path in listed
-        assert is_listed or (file.source and any(file.source.endswith(name) for _, name in hub_names)), path
+        of_a_variant = file.source and (file.source in urls or any(file.source.endswith(name) for _, name in hub_names))
+        assert path in listed or of_a_variant, path
