@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.async_api import Locator, expect
 
-from tests.e2e.visitor import Visitor
+from tests.e2e.visitor import LIVE, Visitor
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -113,7 +113,7 @@ async def test_tabs_share_one_stream_and_live_through_a_killed_gateway(visitor: 
     await visitor.sign_in()
     other = await visitor.page.context.new_page()
     await other.goto(visitor.product.url)
-    await expect(other.get_by_role("status").filter(has_text="Live")).to_be_visible()
+    await expect(other.get_by_role("status").filter(has_text=LIVE)).to_be_visible()
     async with asyncio.timeout(20):  # pages of former tests may be leaving still
         while await _open_streams(visitor) != 1:  # noqa: ASYNC110  # the gateway changes it
             await asyncio.sleep(0.1)

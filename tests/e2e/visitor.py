@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -56,6 +57,10 @@ async def chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
+LIVE = re.compile(r"\bLive$")
+"""What the connection badge says; unlike a plain text, it does not fit "Not live"."""
+
+
 class Visitor:
     """Drives one page; `complaints` are errors in its console and uncaught exceptions."""
 
@@ -73,7 +78,7 @@ class Visitor:
 
     async def live(self) -> None:
         """Wait until the page says that it is live."""
-        await expect(self.page.get_by_role("status").filter(has_text="Live")).to_be_visible(timeout=20_000)
+        await expect(self.page.get_by_role("status").filter(has_text=LIVE)).to_be_visible(timeout=20_000)
 
     def card(self, name: str) -> Locator:
         """Return a preset's card."""

@@ -25,6 +25,9 @@ interface DetailsProps {
   children?: ReactNode;
 }
 
+/** A missing file and how it stood: a plan that was made before a file of its name was found is another's. */
+const stood = ({ path, status, found_at, candidates }: Scan["missing_models"][number]) => [path, status, found_at, ...(candidates ?? [])].join("\n");
+
 /** All about one workflow: how it stands, what it needs, where each missing file would come from, and having these. */
 export function Details({ of: scan, how, lock, eager = false, onInstalled, children }: DetailsProps) {
   const [outcome, setOutcome] = useState<Installation>();
@@ -33,7 +36,7 @@ export function Details({ of: scan, how, lock, eager = false, onInstalled, child
   const waiting = missing.filter((path) => !flying(path));
   const installing = useInstall({
     of: how,
-    missing: waiting,
+    missing: scan.missing_models.filter(({ path }) => !flying(path)).map(stood),
     onDone: (done) => {
       setOutcome(done);
       onInstalled?.();
