@@ -101,6 +101,7 @@ async def test_featured_models_stay_away_until_there_are_new_ones(visitor: Visit
     await featured.get_by_role("button", name="More models").press("Enter")
     await expect(page.get_by_role("dialog", name="Download a model")).to_be_visible()
     await page.keyboard.press("Escape")
+    await expect(featured.get_by_role("button", name="More models")).to_be_focused()  # else it would get the next key
     await featured.get_by_role("button", name=re.compile("Dismiss")).press("Enter")
     await expect(featured).to_have_count(0)
     await page.reload()

@@ -296,6 +296,7 @@ async def test_a_featured_model_is_looked_at_and_the_list_put_away(visitor: Visi
     await featured.get_by_role("button", name="Portrait", exact=True).click()
     await expect(page.get_by_role("dialog", name="Download a model")).to_contain_text("portrait.safetensors")
     await page.keyboard.press("Escape")
+    await expect(featured.get_by_role("button", name="Portrait", exact=True)).to_be_focused()  # else it gets the key
     await featured.get_by_role("button", name=re.compile("Dismiss")).press("Enter")
     await expect(featured).to_have_count(0)
     await page.reload()

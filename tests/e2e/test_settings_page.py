@@ -81,7 +81,9 @@ async def test_a_token_is_shown_once_opens_what_it_may_and_is_revoked(visitor: V
         assert (await bot.get("/api/v1/presets/")).status_code == 200
         assert (await bot.post("/api/v1/presets/refresh")).status_code == 403
         await row.get_by_role("button", name="Revoke nightly backup").press("Enter")
+        await expect(page.get_by_role("dialog")).to_be_visible()
         await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
         await expect(row.get_by_role("button", name="Revoke nightly backup")).to_be_focused()
         await page.keyboard.press("Enter")
         await page.get_by_role("dialog").get_by_role("button", name="Revoke").press("Enter")
