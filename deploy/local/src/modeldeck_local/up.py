@@ -68,7 +68,7 @@ def make_plan(settings: up_settings.UpSettings, folder: DataFolder, *, is_demo: 
         announcement += f"?token={quote(token, safe='')}"
     helpers = {}
     if is_demo:
-        scene = demo.prepare(folder.folder("demo"), claim_port("127.0.0.1", 0), folder.path / "workflows")
+        scene = demo.prepare(folder.folder("demo"), reserve_port(), folder.path / "workflows")
         values |= scene.settings
         if own_models:
             values["MODELDECK_MODELS_DIR"] = str(folder.path / "models")
@@ -99,6 +99,20 @@ def claim_port(host: str, port: int) -> int:
                 ) from error
             raise StartError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.") from error
         return int(probe.getsockname()[1])
+
+
+def reserve_port() -> int:
+    """Return a free port of 127.0.0.1 that the system gives to nobody else for the next minute.
+
+    A connection to it is left behind in TIME_WAIT, which only who asks for this very port with SO_REUSEADDR may ignore:
+    asyncio's servers do. Without it nats-server, which takes any port, was once given that of the demo's origin.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port)):
+            accepted, _ = probe.accept()
+            accepted.close()  # this end first: the port that waits is the reserved one
+    return port
 
 
 def _make_models_folder(path: Path) -> None:

@@ -18,6 +18,7 @@ from modeldeck_events.readings import DiskIoSample, NetworkSample
 Counters = Mapping[str, tuple[int, int]]
 """Bytes in (received, read) and out (sent, written) since some beginning, by device."""
 _UNREADABLE = (OSError, psutil.Error, NotImplementedError, ValueError, RuntimeError)
+"""What psutil raises where a platform has no such counters, or for a line of /proc that it does not know."""
 
 
 class Rates(NamedTuple):
